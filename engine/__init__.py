@@ -1,0 +1,1 @@
+"""Benchwright runs test procedures written in YAML on simulated and real benches."""
