@@ -54,16 +54,12 @@ def _named(pattern: re.Pattern[str], what: str, form: str) -> Callable[[str], st
 
 Identifier = Annotated[
     str,
-    AfterValidator(
-        _named(_IDENTIFIER, "a name", "use small letters, digits and `_`, beginning with a letter")
-    ),
+    AfterValidator(_named(_IDENTIFIER, "a name", "use small letters, digits and `_`, beginning with a letter")),
     WithJsonSchema({"type": "string", "pattern": r"^[a-z][a-z0-9_]*$"}),
 ]
 FileId = Annotated[
     str,
-    AfterValidator(
-        _named(_FILE_ID, "a file id", "use small letters, digits, `_` and `-`, beginning with a letter")
-    ),
+    AfterValidator(_named(_FILE_ID, "a file id", "use small letters, digits, `_` and `-`, beginning with a letter")),
     WithJsonSchema({"type": "string", "pattern": r"^[a-z][a-z0-9_-]*$"}),
 ]
 PropertyName = Annotated[

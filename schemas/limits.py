@@ -21,9 +21,7 @@ def _regex(value: str) -> str:
     try:
         re.compile(value)
     except re.error as error:
-        raise PydanticCustomError(
-            "regex", "this pattern cannot be read: {why}", {"why": str(error)}
-        ) from None
+        raise PydanticCustomError("regex", "this pattern cannot be read: {why}", {"why": str(error)}) from None
     return value
 
 

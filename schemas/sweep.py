@@ -29,11 +29,9 @@ class RangeAxis(Model):
     """First value."""
     to: Value
     """Last value; with `step`, the bound that is not passed."""
-    points: (
-        Annotated[int, Field(ge=1, le=10_000_000)]
-        | Annotated[str, Field(pattern=r"^\s*\{\{.*\}\}\s*$")]
-        | None
-    ) = None
+    points: Annotated[int, Field(ge=1, le=10_000_000)] | Annotated[str, Field(pattern=r"^\s*\{\{.*\}\}\s*$")] | None = (
+        None
+    )
     """How many values."""
     step: Value | None = None
     """Difference from one value to the next."""
