@@ -27,9 +27,7 @@ class Source:
 
     name: str
     text: str = field(repr=False)
-    _line_starts: array[int] = field(
-        default_factory=lambda: array("I"), init=False, repr=False, compare=False
-    )
+    _line_starts: array[int] = field(default_factory=lambda: array("I"), init=False, repr=False, compare=False)
 
     def line_col(self, offset: int) -> tuple[int, int]:
         """Line and column of a character offset, from 1, as editors count (LF and CRLF end a line)."""
@@ -109,12 +107,13 @@ class Positions:
 
     `base[id(container)]` is where its entries begin in `offsets`: four numbers an entry of a mapping
     (key start, key end, value start, value end), two an item of a list (start, end). Identity is safe
-    as a key because the `SourceMap` keeps the data alive.
+    as a key because the `SourceMap` keeps the data alive, and `kept` what merge keys took entries from.
     """
 
     base: dict[int, int] = field(default_factory=dict)
     offsets: array[int] = field(default_factory=lambda: array("I"))
     root: tuple[int, int] = (0, 0)
+    kept: list[object] = field(default_factory=list)
 
 
 class SourceMap:
@@ -186,17 +185,19 @@ class SourceMap:
             if number is None:
                 return None
             at = base + 4 * number
-            return self._span(offsets[at], offsets[at + 1]), self._span(offsets[at + 2], offsets[at + 3])
+            return Span(self.source, offsets[at], offsets[at + 1]), self._span(
+                offsets[at + 2], offsets[at + 3], container[key]
+            )
         if isinstance(container, list) and type(key) is int and 0 <= key < len(container):
             at = base + 2 * key
-            item = self._span(offsets[at], offsets[at + 1])
+            item = self._span(offsets[at], offsets[at + 1], container[key])
             return item, item
         return None
 
     def _find(self, path: Path) -> tuple[Span, Span, int]:
         """Spans of key and value as far down the path as the file goes, and how far that was."""
         node = self.root
-        whole = self._span(*self._positions.root)
+        whole = self._span(*self._positions.root, self.root)
         found = (whole, whole)
         for depth, step in enumerate(path):
             spans = self.entry(node, step)
@@ -217,15 +218,13 @@ class SourceMap:
             return numbers[key]
         return next(number for number, name in enumerate(mapping) if name == key)
 
-    def _span(self, start: int, end: int) -> Span:
-        return Span(self.source, start, _without_tail(self.source.text, start, end))
-
-
-def _without_tail(text: str, start: int, end: int) -> int:
-    """End of a block container without the blank and comment lines behind it, which libyaml counts in."""
-    while end > start and text[end - 1] in " \t\r\n":
-        end -= 1
-        line = max(text.rfind("\n", 0, end), start)
-        if text[line:end].lstrip().startswith("#"):
-            end = line
-    return end
+    def _span(self, start: int, end: int, value: object) -> Span:
+        """Span of a value without the white space behind it, and behind a container without comments either."""
+        text = self.source.text
+        while end > start and text[end - 1] in " \t\r\n":
+            end -= 1
+            if isinstance(value, dict | list):
+                line = text.rfind("\n", 0, end) + 1
+                if line > start and text[line:end].lstrip(" ").startswith("#"):
+                    end = line
+        return Span(self.source, start, end)
