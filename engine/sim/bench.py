@@ -1,0 +1,91 @@
+"""A simulated bench: one world, and a session for every instrument that a station puts in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from engine.sim.faults import FaultScript
+from engine.sim.instruments.base import Place, SimulatedInstrument
+from engine.sim.instruments.chamber import ThermalChamber
+from engine.sim.instruments.electronic_load import ElectronicLoad
+from engine.sim.instruments.multimeter import Multimeter
+from engine.sim.instruments.power_supply import PowerSupply
+from engine.sim.physics.world import Site, World, WorldSpec
+from engine.sim.session import SimSession
+from schemas.device import Device
+from schemas.station import World as DefaultWorld
+
+_BUILT_IN: Mapping[str, type[ThermalChamber | PowerSupply | Multimeter | ElectronicLoad]] = {
+    "thermal_chamber": ThermalChamber,
+    "power_supply": PowerSupply,
+    "multimeter": Multimeter,
+    "electronic_load": ElectronicLoad,
+}
+
+
+class SimulatedBench:
+    """Everything simulated in one run. Same seed, same serials, same calls: same replies."""
+
+    def __init__(
+        self,
+        world: WorldSpec | None,
+        sites: Sequence[str],
+        serials: Mapping[str, str] | None = None,
+        seed: int | None = None,
+        now: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """``seed`` None: the world's own. ``now``: simulated seconds. Raises UsageError for a world that cannot be."""
+        self.now = now
+        self.world = World(world or DefaultWorld(), sites, serials, seed, now())
+        self._lock = Lock()
+        self._instruments: dict[tuple[str, str | None], tuple[SimulatedInstrument, FaultScript | None]] = {}
+
+    def session(
+        self,
+        name: str,
+        device: Device,
+        site: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        folder: Path | None = None,
+        timeout_s: float = 5.0,
+    ) -> SimSession:
+        """A new conversation with the instrument of this name (at this site); the instrument itself stays what it was.
+
+        ``parameters`` are the station's, ``folder`` is where the device file lies, for its binary replies.
+        Raises UsageError for a device or a wiring that cannot be.
+        """
+        key = (name, site)
+        found = self._instruments.get(key)
+        if found is None:
+            found = self._instruments[key] = self._built(name, device, site, parameters or {}, folder)
+        instrument, faults = found
+        return SimSession(instrument, self._lock, faults, timeout_s)
+
+    def _built(
+        self, name: str, device: Device, site: str | None, parameters: Mapping[str, Any], folder: Path | None
+    ) -> tuple[SimulatedInstrument, FaultScript | None]:
+        own = self._site_of(site, parameters)
+        serial = f"SIM-{name}" + (f"-{site}" if site is not None else "")
+        place = Place(name, serial, self.world, own, self.now, {**device.parameters, **parameters})
+        serial_of_unit = own.serial if own is not None else ""
+        identity = device.identity.replace("{{ serial }}", serial).replace("{{ device }}", device.device)
+        instrument: SimulatedInstrument
+        if device.model is None:
+            from engine.sim.instruments.from_file import FileInstrument  # pulls in the expressions
+
+            instrument = FileInstrument(identity, place, serial_of_unit, device, folder)
+        else:
+            instrument = _BUILT_IN[device.model](identity, place, serial_of_unit)
+        faults = None
+        if device.faults:
+            faults = FaultScript(instrument, device.faults, (self.world.seed, serial_of_unit, serial), self.now)
+        return instrument, faults
+
+    def _site_of(self, site: str | None, parameters: Mapping[str, Any]) -> Site | None:
+        named = site if site is not None else parameters.get("site")
+        if named is not None:
+            return self.world.site(str(named))
+        return next(iter(self.world.sites.values())) if len(self.world.sites) == 1 else None

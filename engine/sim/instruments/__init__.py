@@ -1,0 +1,1 @@
+"""The simulated instruments: chamber, supply, multimeter, load, and those that a file describes."""

@@ -1,0 +1,1 @@
+"""The coupled physics of the bench, solved exactly between events and evaluated when asked."""
