@@ -21,8 +21,8 @@ For authors of models:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -50,6 +50,8 @@ class _Place:
     path: Path
     fields: tuple[str, ...] = ()
     """Keys that the mapping allows which the last key stands in (or which misses it)."""
+    other_fields: tuple[str, ...] = ()
+    """Keys that the other forms of this mapping allow, where it has several."""
     is_key: bool = False
     """The error is about the key itself."""
     branches: tuple[tuple[Path, str], ...] = ()
@@ -118,6 +120,7 @@ class _Walker:
         self, schema: Schema | None, node: Any, loc: tuple[Any, ...], kind: str, path: Path
     ) -> Iterator[tuple[_Place, Any]]:
         fields: tuple[str, ...] = ()
+        others: tuple[str, ...] = ()
         at = 0
         while schema is not None:
             schema = self.unwrapped(schema)
@@ -135,17 +138,17 @@ class _Walker:
                     inner = by_name.get(part)
                     path, node = (*path, part), _child(node, part)
                     if inner is None:
-                        yield _Place(path, fields, is_key=True), node
+                        yield _Place(path, fields, others, is_key=True), node
                         return
-                    schema = inner
+                    schema, others = inner, ()
                 case "tagged-union":
+                    others = self.fields_of_all(schema["choices"].values())
                     schema = schema["choices"].get(part)
                 case "union":
                     for choice in schema["choices"]:
                         inner = choice[0] if isinstance(choice, tuple) else choice
                         for place, end in self.readings(inner, node, loc[at + 1 :], kind, path):
-                            branches = ((path, str(part)), *place.branches)
-                            yield _Place(place.path, place.fields, place.is_key, branches, place.schema), end
+                            yield replace(place, branches=((path, str(part)), *place.branches)), end
                     return
                 case "list" | "set" | "frozenset" | "tuple":
                     if not isinstance(part, int):
@@ -166,7 +169,13 @@ class _Walker:
                     return
             at += 1
 
+    def fields_of_all(self, schemas: Iterable[Schema]) -> tuple[str, ...]:
+        """Keys of all the models among these schemas."""
+        models = [schema for schema in map(self.unwrapped, schemas) if schema["type"] == "model-fields"]
+        return tuple(dict.fromkeys(name for model in models for name in _fields(model)))
+
     def unwrapped(self, schema: Schema) -> Schema:
+        """The schema inside everything that adds nothing to a `loc`."""
         while True:
             kind = schema["type"]
             if kind == "definition-ref":
@@ -264,9 +273,13 @@ def _misspelt(found: list[_Finding]) -> set[tuple[Path, Any]]:
     for finding in found:
         where = finding.place.path[:-1]
         if finding.error["type"] == "extra_forbidden" and where in missing:
-            meant = nearest(str(finding.place.path[-1]), missing[where])
+            name = str(finding.place.path[-1])
+            meant = nearest(name, missing[where])
             if meant is not None:
                 pairs.add((where, meant))
+            elif not nearest(name, finding.place.fields) and nearest(name, finding.place.other_fields):
+                # a key of another form of this mapping, which was taken for the wrong one
+                pairs |= {(where, key) for key in missing[where]}
     return pairs
 
 
@@ -289,8 +302,8 @@ def _report(finding: _Finding, source_map: SourceMap, problems: Problems, prefix
         case _ if wording.is_custom(error):
             _report_custom(finding, source_map, problems, path)
         case _:
-            message, code, label, help = wording.explain(error, source_map.value(path).text)
             span = source_map.key(path) if place.is_key else _value_span(source_map, path, value)
+            message, code, label, help = wording.explain(error, span.text)
             problems.error(code, message, span, label=label, help=help)
 
 
@@ -299,7 +312,9 @@ def _report_unknown_key(finding: _Finding, source_map: SourceMap, problems: Prob
     there = source_map.get(path[:-1])
     given = there if isinstance(there, dict) else {}
     free = [field for field in fields if field not in given]
-    hint = did_you_mean(name, free)
+    hint = did_you_mean(name, free) or did_you_mean(name, fields)
+    if not hint and (hint := did_you_mean(name, finding.place.other_fields)):
+        free = list(dict.fromkeys((*free, *finding.place.other_fields)))
     help = f"allowed here: {wording.listing(sorted(free))}" if free else ()
     problems.error("S002", f"unknown key `{name}`", source_map.key(path), label=hint, help=help)
 

@@ -21,37 +21,66 @@ def value_offsets(text: str, start: int, end: int, value: str) -> array[int] | N
     """
     style = text[start : start + 1]
     if style in ("|", ">") and "\n" in text[start:end]:
-        return _align(text, text.index("\n", start) + 1, end, value, "")
+        return _align_block(text, text.index("\n", start) + 1, end, value)
     if style in ('"', "'") and end - start >= 2 and text[end - 1] == style:
-        return _align(text, start + 1, end - 1, value, style)
-    return _align(text, start, end, value, "")
+        return _align_flow(text, start + 1, end - 1, value, style)
+    return _align_flow(text, start, end, value, "")
 
 
-def _align(text: str, start: int, end: int, value: str, quote: str) -> array[int] | None:
+def _align_flow(text: str, at: int, end: int, value: str, quote: str) -> array[int] | None:
+    """A plain or quoted scalar: escapes, doubled apostrophes, and line ends that are folded away."""
     offsets = array("I")
-    at, number, size = start, 0, len(value)
-    while number < size:
-        wanted = value[number]
-        if quote == '"':
-            at = _skip_line_joins(text, at, end)
-        found = text[at] if at < end else ""
+    size = len(value)
+    while len(offsets) < size:
+        found = text[at : at + 1] if at < end else ""
         if quote == '"' and found == "\\":
+            if text[at + 1 : at + 2] in ("\n", "\r"):  # joins this line to the next one
+                at = _skip_blanks(text, at + 1, end)
+                continue
             escape = _ESCAPE.match(text, at, end)
             if escape is None:
                 return None
             offsets.append(at)
-            at, number = escape.end(), number + 1
+            at = escape.end()
         elif quote == "'" and found == "'":
             offsets.append(at)
-            at, number = at + 2, number + 1
-        elif found == wanted and found not in _BLANK:
+            at += 2
+        elif found and found in _BLANK:
+            behind = _skip_blanks(text, at, end)
+            ends = text.count("\n", at, behind)
+            # one line end is read as a space, of several the first is left out; blanks around them do not count
+            count = behind - at if not ends else max(1, ends - 1)
+            offsets.extend(min(at + step, behind - 1) for step in range(count))
+            at = behind
+        elif found == value[len(offsets)]:
+            offsets.append(at)
+            at += 1
+        else:
+            return None
+    if len(offsets) > size:
+        return None
+    offsets.append(min(at, end))
+    return offsets
+
+
+def _align_block(text: str, at: int, end: int, value: str) -> array[int] | None:
+    """A block of lines: runs of white space are lined up with each other, all else is as written."""
+    offsets = array("I")
+    number, size = 0, len(value)
+    while number < size:
+        wanted = value[number]
+        found = text[at] if at < end else ""
+        if found == wanted and found not in _BLANK:
             offsets.append(at)
             at, number = at + 1, number + 1
-        elif found and wanted in _BLANK and found in _BLANK:
-            at, number = _align_blanks(text, at, end, value, number, offsets, quote)
-        elif found and found in _BLANK:  # block indentation, or a line end that was folded away
-            at += 1
-        elif wanted in _BLANK:  # the last line end of a block, at the end of a file that has none
+        elif found and found in _BLANK:
+            behind = _skip_blanks(text, at, end)
+            count = _skip_blanks(value, number, size) - number
+            for step in range(count):
+                # the line end stands first; spaces that belong to the value stand last in the indentation
+                offsets.append(at if step == 0 else max(min(at + step, behind - 1), behind - count + step))
+            at, number = behind, number + count
+        elif wanted in _BLANK:  # the last line end, which a span does not include
             offsets.append(min(at, end))
             number += 1
         else:
@@ -60,31 +89,9 @@ def _align(text: str, start: int, end: int, value: str, quote: str) -> array[int
     return offsets
 
 
-def _align_blanks(
-    text: str, at: int, end: int, value: str, number: int, offsets: array[int], quote: str
-) -> tuple[int, int]:
-    """Lines up one run of white space, which folding may have made shorter or longer than it was written."""
-    first = number
-    while number < len(value) and value[number] in _BLANK:
-        number += 1
-    begin = at
+def _skip_blanks(text: str, at: int, end: int) -> int:
     while at < end and text[at] in _BLANK:
         at += 1
-        if quote == '"':
-            at = _skip_line_joins(text, at, end)
-    count = number - first
-    for step in range(count):
-        # the line end stands first; spaces that belong to the value stand last in a block's indentation
-        offsets.append(begin if step == 0 else max(min(begin + step, at - 1), at - count + step))
-    return at, number
-
-
-def _skip_line_joins(text: str, at: int, end: int) -> int:
-    """Steps over `\\` at the end of a line, which joins it to the next one."""
-    while at < end and text[at] == "\\" and text[at + 1 : at + 2] in ("\n", "\r"):
-        at += 1
-        while at < end and text[at] in _BLANK:
-            at += 1
     return at
 
 

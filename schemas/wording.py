@@ -82,6 +82,8 @@ def expected(kinds: Sequence[str], value: Any) -> str:
     """The sentence "expected a list or a mapping, found …"."""
     if not kinds:
         return f"{shown(value)} does not fit here"
+    if len(kinds) > 1:
+        kinds = [word for kind in kinds for word in (("true", "false") if kind == "true or false" else (kind,))]
     return f"expected {alternatives(kinds)}, found {shown(value)}"
 
 

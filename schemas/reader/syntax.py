@@ -240,16 +240,16 @@ def _no_key(failure: _Failure) -> Diagnostic:
     if begun is not None:
         column = source.line_col(begun)[1] - 1
         container = "list" if in_list else "mapping"
-        sibling = _list_item_above(failure)
+        sibling = _sibling_above(failure)
         if sibling is not None:
-            begun, column, container = sibling, source.line_col(sibling)[1] - 1, "list item above"
+            begun, column, container = sibling, source.line_col(sibling)[1] - 1, "entry above"
         if indent != column:
             return failure.error(
                 "Y112",
                 f"this line is {lines.spaces(indent)}, the {container} is {lines.spaces(column)}",
                 failure.line_start + indent,
                 failure.line_start + max(indent + 1, len(line.rstrip())),
-                notes=failure.note(begun, "here" if sibling is not None else f"the {container} starts here"),
+                notes=failure.note(begun, f"the {container} starts here"),
                 help="a line that continues it begins in the same column",
             )
     if line.lstrip().startswith("- ") or line.strip() == "-":
@@ -272,17 +272,17 @@ def _no_key(failure: _Failure) -> Diagnostic:
     return failure.error("Y111", shown, at, notes=failure.note(begun, "the mapping starts here"))
 
 
-def _list_item_above(failure: _Failure) -> int | None:
-    """For a line that starts with `- `: the list item above it that it was probably meant to follow."""
-    if not failure.line.lstrip(" ").startswith("-"):
-        return None
+def _sibling_above(failure: _Failure) -> int | None:
+    """The list item above a list item, or the key above a key, that this line was probably meant to follow."""
+    is_item = failure.line.lstrip(" ").startswith("-")
+    indent = lines.indentation(failure.line)
     number = failure.number
     while above := lines.content_above(failure.source, number):
         number, text = above
-        indent = lines.indentation(text)
-        if text[indent:].startswith("-"):
-            return failure.source.line_start(number) + indent
-        if indent < lines.indentation(failure.line):
+        column = lines.indentation(text)
+        if text[column:].startswith("-") == is_item:
+            return failure.source.line_start(number) + column
+        if column < indent:
             return None
     return None
 
