@@ -32,7 +32,7 @@ from schemas.reader.syntax import explain, quoted, template_diagnostic
 from schemas.source import Positions, Source, SourceMap
 
 _NOTHING: Final = object()
-_PROPERTIES = re.compile(r"(?:&[^\s,\[\]{}]+(?:\s+|\s+#[^\n]*\n\s*)*)")
+_PROPERTIES = re.compile(r"&[^\s,\[\]{}]+(?:\s+(?:#[^\n]*\n\s*)*)?")
 _QUESTION_MARK = re.compile(r"(?:^|(?<=[\s,{\[]))\?[ \t]", re.MULTILINE)
 _DECIMAL_COMMA = re.compile(r"[0-9]+(?:$|\s|[eE%])")
 _SMALLEST_KEY, _LARGEST_KEY = -(2**31), 2**31 - 1

@@ -19,7 +19,7 @@ from schemas.source import Source
 _WORD = r"[A-Za-z_][\w.-]*"
 _KEY_WITHOUT_SPACE = re.compile(rf"^\s*(?:- +)*({_WORD}):(?=[^\s/:])")
 _KEY_LINE = re.compile(rf"^\s*(?:- +)*(?:{_WORD}|<<):(?: .*)?$")
-_KEY_WITHOUT_COLON = re.compile(rf"^(\s*(?:- +)*)({_WORD})(?: +(\S.*?))?\s*(?:#.*)?$")
+_KEY_WITHOUT_COLON = re.compile(rf"^(\s*(?:- +)*)({_WORD})(?: +(\S.*))?$")
 _TAB = re.compile(r"^ *(\t+)")
 _VALUE_BEFORE = re.compile(r"(?:^\s*(?:- +)*|: +|- +|[,\[{] *)([^,\[\]{}:]*)$")
 _ENTRY_END = re.compile(r"\s*[,\]}]")
@@ -114,7 +114,7 @@ def missing_space(source: Source, first: int, last: int) -> Diagnostic | None:
 
 def missing_colon(source: Source, number: int) -> Diagnostic | None:
     """A line that reads like a key without its colon."""
-    match = _KEY_WITHOUT_COLON.match(source.line(number))
+    match = _KEY_WITHOUT_COLON.match(uncommented(source.line(number)))
     if match is None:
         return None
     key, value = match.group(2), match.group(3) or "…"
@@ -177,7 +177,7 @@ def template_diagnostic(source: Source, at: int) -> Diagnostic:
     number, column = source.line_col(at)
     line = uncommented(source.line(number))
     first = column - 1
-    before = _VALUE_BEFORE.search(line[:first])
+    before = _VALUE_BEFORE.search(line, max(0, first - 500), first)
     if before and before.group(1)[:1] not in ("#", ""):  # text with a template inside
         first = before.start(1)
     close = line.find("}}", column - 1)

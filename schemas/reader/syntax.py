@@ -28,7 +28,7 @@ __all__ = ["explain", "quoted", "template_diagnostic"]
 _CLOSING = {"[": "]", "{": "}"}
 _TYPOGRAPHIC = {"“": '"', "”": '"', "‘": "'", "’": "'", "：": ":", "，": ",", "\u00a0": " ", "–": "-", "—": "-"}
 _TAG = "a value that starts with `!` is a tag, and tags are not allowed"
-_PAIR = re.compile(r"""^(\s*(?:- +)*)([^\s#:,\[\]{}"'][^:#]*?)\s*:(?: +|$)(.*)$""")
+_PAIR = re.compile(r"""^(\s*(?:- +)*)([^\s#:,\[\]{}"'][^:#]*):(?: +|$)(.*)$""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,11 @@ def _template_in(failure: _Failure) -> Diagnostic | None:
         for start in (failure.begun, failure.begun - 1):
             if start >= 0 and failure.source.text.startswith("{{", start):
                 return template_diagnostic(failure.source, start)
-    found = failure.line.find("{{")
-    if found >= 0 and not re.search(r"""["'].*\{\{""", failure.line) and "#" not in failure.line[:found]:
+    line = failure.line
+    found = line.find("{{")
+    quotes = [at for at in (line.find('"'), line.find("'")) if at >= 0]
+    in_quotes = bool(quotes) and min(quotes) < line.rfind("{{")
+    if found >= 0 and not in_quotes and "#" not in line[:found]:
         return template_diagnostic(failure.source, failure.line_start + found)
     return None
 

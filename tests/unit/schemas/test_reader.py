@@ -167,6 +167,11 @@ def test_a_text_beyond_a_limit_is_refused(limits: Limits, text: str) -> None:
         "a: |\n" + " x\n" * 100_000,
         "k: \\\n" * 50_000,
         "{{" * 9_000,
+        "a: 1\nkey x" + " " * 19_000 + "y\nb: 1",
+        "key" + " " * 19_000 + "y\n  b: 1",
+        "a: [" + '"" ' * 6_000 + "{{",
+        "a: " + "- " * 9_000 + "[ {{",
+        "x: {{" + '"' * 19_001,
     ],
     ids=lambda text: repr(text[:12]),
 )
