@@ -27,8 +27,9 @@ from yaml.events import (
 
 from schemas.diagnostics import Problems, did_you_mean
 from schemas.reader.limits import Limits
+from schemas.reader.lines import quoted, template_diagnostic
 from schemas.reader.scalars import BadNumber, resolve
-from schemas.reader.syntax import explain, quoted, template_diagnostic
+from schemas.reader.syntax import explain
 from schemas.source import Positions, Source, SourceMap
 
 _NOTHING: Final = object()
