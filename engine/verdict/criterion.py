@@ -99,7 +99,9 @@ class Band:
                 return _pair(number, unit, f"is {side}", bound)
             if number == bound and exclusive:
                 return f"{format_quantity(number, unit, 12)} is the {side.split()[-1]} itself, which is excluded"
-            if outside * (number - accept) >= 0:
+            if number == accept and exclusive:
+                return f"{format_quantity(number, unit, 12)} is the edge of acceptance itself, which is excluded"
+            if outside * (number - accept) > 0:
                 what = "the uncertainty" if self.uncertainty else "the guard band"
                 relation = "is above" if outside > 0 else "is below"
                 return f"inside {what}: {_pair(number, unit, relation, accept)}"
