@@ -41,7 +41,7 @@ def volts(value: Any) -> Any:
                 "unknown unit `{unit}`",
                 {"unit": value[bad:], "help": "such as V", "start": bad, "end": len(value)},
             )
-        return float(value.split()[0])
+        return float(value.removesuffix("V"))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PydanticCustomError("quantity", "expected a voltage such as `3.3 V`", {"code": "Q009"})
     return value
