@@ -19,7 +19,7 @@ from typing import Any
 
 from schemas.diagnostics import InvalidFiles, Problems
 from schemas.reader.build import build
-from schemas.reader.characters import decode, scan
+from schemas.reader.characters import decode, lookalikes, scan
 from schemas.reader.files import read_bytes
 from schemas.reader.limits import DEFAULT_LIMITS, Limits
 from schemas.source import Source, SourceMap
@@ -61,7 +61,7 @@ def _read(text: str, name: str, data: bytes, limits: Limits) -> Document:
         )
         raise InvalidFiles(problems)
     scan(source, limits, problems)
-    source_map = build(source, limits, problems)
+    source_map = build(source, limits, problems, lookalikes(source, limits))
     if source_map is None or problems:
         raise InvalidFiles(problems)
     return Document(source_map.root, source_map, hashlib.sha256(data).hexdigest(), text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import re
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from yaml._yaml import CParser
@@ -25,7 +25,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from schemas.diagnostics import Problems, did_you_mean
+from schemas.diagnostics import Diagnostic, Problems, did_you_mean
 from schemas.reader.limits import Limits
 from schemas.reader.lines import quoted, template_diagnostic
 from schemas.reader.scalars import BadNumber, resolve
@@ -39,19 +39,28 @@ _DECIMAL_COMMA = re.compile(r"[0-9]+(?:$|\s|[eE%])")
 _SMALLEST_KEY, _LARGEST_KEY = -(2**31), 2**31 - 1
 
 
-def build(source: Source, limits: Limits, problems: Problems) -> SourceMap | None:
-    """Data and positions of a text, or None when there is none; adds all problems met."""
+def build(source: Source, limits: Limits, problems: Problems, suspects: Iterable[Diagnostic] = ()) -> SourceMap | None:
+    """Data and positions of a text, or None when there is none; adds all problems met.
+
+    `suspects` are characters that are fine in quoted text and in blocks of text, and a mistake anywhere else.
+    """
     found_before = len(problems)
+    builder = _Builder(source, limits, problems, suspects)
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return _Builder(source, limits, problems).run()
+        source_map = builder.run()
+        problems.extend(builder.suspects.values())
+        return source_map
     except _Stop:
         return None
     except YAMLError as error:
         # a syntax error behind a misleading character or a conflict marker is a symptom of it
-        if not found_before:
-            found = explain(source, error)
+        found = explain(source, error)
+        stopped = getattr(error, "problem_mark", None)
+        guilty = [one for at, one in builder.suspects.items() if stopped is None or at <= stopped.index]
+        problems.extend(guilty)
+        if not found_before and not guilty:
             told = {problem.span.line for problem in problems if problem.span is not None}
             if found.span is None or found.span.line not in told:
                 problems.add(found)
@@ -107,7 +116,8 @@ class _Frame:
 class _Builder:
     """Takes events and makes one file's data of them; used once."""
 
-    def __init__(self, source: Source, limits: Limits, problems: Problems) -> None:
+    def __init__(self, source: Source, limits: Limits, problems: Problems, suspects: Iterable[Diagnostic]) -> None:
+        self.suspects = {one.span.start: one for one in suspects if one.span is not None}
         self.source = source
         self.text = source.text
         self.limits = limits
@@ -150,8 +160,11 @@ class _Builder:
                             self._error("Y015", str(error), start, end)
                         if len(resolved) < 100_000:
                             resolved[event.value] = value
-                elif text[end : end + 1] == "#" and text[end - 1] in "\"'":
-                    self._comment_without_space(end)
+                else:
+                    if self.suspects:
+                        self.suspects = {at: one for at, one in self.suspects.items() if not start <= at < end}
+                    if text[end : end + 1] == "#" and text[end - 1] in "\"'":
+                        self._comment_without_space(end)
                 if len(event.value) > longest:
                     self._error(
                         "Y003",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from schemas.diagnostics import InvalidFiles, Problems
+from schemas.diagnostics import Diagnostic, InvalidFiles, Problems
 from schemas.reader.limits import Limits
 from schemas.source import Source
 
@@ -52,7 +52,6 @@ def scan(source: Source, limits: Limits, problems: Problems) -> None:
     text = source.text
     _scan_controls(source, limits, problems)
     if not text.isascii():
-        _scan_lookalikes(source, limits, problems)
         _scan_invisible(source, limits, problems)
     if "<<<<<<<" in text or ">>>>>>>" in text:
         for marker in _CONFLICT.finditer(text):
@@ -83,25 +82,21 @@ def _scan_controls(source: Source, limits: Limits, problems: Problems) -> None:
         )
 
 
-def _scan_lookalikes(source: Source, limits: Limits, problems: Problems) -> None:
+def lookalikes(source: Source, limits: Limits) -> list[Diagnostic]:
+    """No-break spaces and full-width colons where YAML would need a plain one, should they not stand inside text."""
+    if source.text.isascii():
+        return []
+    found: list[Diagnostic] = []
     for match in _LOOKALIKE.finditer(source.text):
-        if len(problems) >= limits.problems:
-            return
+        if len(found) >= limits.problems:
+            break
         at = match.end() - 1
         if source.text[at] == "\u00a0":
-            problems.error(
-                "Y005",
-                "a no-break space (U+00A0) stands where a plain space belongs",
-                source.span(at),
-                label="replace it with a space",
-            )
+            message, label = "a no-break space (U+00A0) stands where a plain space belongs", "replace it with a space"
         else:
-            problems.error(
-                "Y005",
-                "a full-width colon (U+FF1A) stands where `: ` belongs",
-                source.span(at),
-                label="replace it with `: `",
-            )
+            message, label = "a full-width colon (U+FF1A) stands where `: ` belongs", "replace it with `: `"
+        found.append(Diagnostic("Y005", message, source.span(at), label))
+    return found
 
 
 def _scan_invisible(source: Source, limits: Limits, problems: Problems) -> None:

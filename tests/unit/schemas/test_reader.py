@@ -184,6 +184,13 @@ def test_a_hostile_text_is_answered_in_time(text: str) -> None:
     assert time.process_time() - began < 3.0
 
 
+def test_a_no_break_space_inside_text_is_text() -> None:
+    text = 'doc: |\n  Note:\u00a0a\n  \u00a0b\ntitle: "a\n  \u00a0b"\nunit: 5\u00a0V\n'
+    assert read_text(text, "x.yaml").value["doc"] == "Note:\u00a0a\n\u00a0b\n"
+    assert problems_of(text + "other:\u00a0x\n") == [("Y005", 7, 7)]
+    assert problems_of("a: [1\n" + text) == [("Y116", 1, 4)]
+
+
 def test_collection_goes_on_after_reading() -> None:
     assert gc.isenabled()
     read_text("a: 1", "x.yaml")
