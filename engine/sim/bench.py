@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from engine.core.errors import UsageError
 from engine.sim.faults import FaultScript
 from engine.sim.instruments.base import Place, SimulatedInstrument
 from engine.sim.instruments.chamber import ThermalChamber
@@ -76,7 +77,12 @@ class SimulatedBench:
         if device.model is None:
             from engine.sim.instruments.from_file import FileInstrument  # pulls in the expressions
 
-            instrument = FileInstrument(identity, place, serial_of_unit, device, folder)
+            described = FileInstrument(identity, place, serial_of_unit, device, folder)
+            if described.problems:
+                problem = described.problems[0]
+                where = ": ".join(str(key) for key in problem.path)
+                raise UsageError(f"device `{device.device}`, {where}: {problem.message}", problem.help)
+            instrument = described
         else:
             instrument = _BUILT_IN[device.model](identity, place, serial_of_unit)
         faults = None

@@ -32,6 +32,8 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     default: float | None = None
+    error: tuple[int, str] | None = None
+    """Queued for a number out of range; -222 unless given."""
 
     def read(self, text: str) -> Argument:
         """The value of a parameter as sent. Raises ScpiError."""
@@ -66,7 +68,7 @@ class Parameter:
     def within(self, value: float) -> float:
         """The value, if it lies in the range. Raises ScpiError -222."""
         if (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
-            raise ScpiError(-222)
+            raise ScpiError(*(self.error or (-222,)))
         if value in (float("inf"), float("-inf")):
             raise ScpiError(-222)
         return value
