@@ -22,6 +22,7 @@ __all__ = [
     "QuantityError",
     "Unit",
     "UnitKind",
+    "conversion",
     "convert",
     "factor",
     "format_quantity",
@@ -95,7 +96,7 @@ def convert(value: float, from_: Unit, to: Unit) -> float:
     """The same quantity as a number in another unit of its dimension. Raises QuantityError Q007 across dimensions."""
     if from_ == to:
         return value
-    multiplier, divisor, added = _steps(from_, to)
+    multiplier, divisor, added = conversion(from_, to)
     if multiplier != 1.0:
         value *= multiplier
     if divisor != 1.0:
@@ -139,8 +140,8 @@ def _conversion(from_: Unit, to: Unit) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=4096)
-def _steps(from_: Unit, to: Unit) -> tuple[float, float, float]:
-    """Multiplier, divisor and addend of a conversion; dividing by 1000 is exact where multiplying by 0.001 is not."""
+def conversion(from_: Unit, to: Unit) -> tuple[float, float, float]:
+    """Multiplier, divisor and addend, in this order; dividing by 1000 is exact where multiplying by 0.001 is not."""
     scale, added = _exact(from_, to)
     top, bottom = scale.numerator, scale.denominator
     if top < 1 << 53 and bottom < 1 << 53:

@@ -382,11 +382,11 @@ def _root(scale: Fraction, exponent: float) -> Fraction:
 
 def _named(dimension: Dimension, scale: Fraction, parts: Parts) -> Unit:
     """A compound under its shortest name: `mA*kOhm` is V, `V*mA` is mW, `V/degC` stays what it is."""
-    kind = UnitKind.LINEAR
+    kind = UnitKind.DIFFERENCE if dimension == _TEMPERATURE else UnitKind.LINEAR
     if len(parts) == 1 and parts[0][1] == 1.0:
-        return _make(parts[0][0], dimension, scale, parts=parts)
+        return _make(parts[0][0], dimension, scale, kind=kind, parts=parts)
     coherent = _COHERENT.get(dimension)
-    if coherent is not None and len(parts) > 1:
+    if coherent is not None and len(parts) > 1 and kind is UnitKind.LINEAR:
         for prefix in ("", "m", "u", "k", "n", "M", "p", "G", "f", "T"):
             known = SYMBOLS.get(prefix + coherent)
             if known is not None and known.exact_scale == scale:
