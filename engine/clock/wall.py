@@ -150,10 +150,13 @@ class WallClock(Kernel):
             self._take(item)
 
     def _take(self, item: Callable[[], object]) -> None:
-        """Put a result in line; run a posted callback, at a time no later than the next event."""
+        """Put a result in line; run a posted callback, before the next event."""
         if not isinstance(item, _Arrival):
             due = self._queue[0][0] if self._queue else math.inf
-            self._now = max(self._now, min(self._at(self._source.monotonic()), due))
+            at = self._at(self._source.monotonic())
+            # A loop that is late stays where it is, so that the callback comes before the events it is late for.
+            if self._now < at < due:
+                self._now = at
         item()
 
     # -- calls

@@ -243,20 +243,16 @@ def bands(draw: st.DrawFn, guard: bool = True) -> Band:
     low, high = sorted((draw(numbers), draw(numbers)))
     sides = draw(st.sampled_from(["both", "low", "high"]))
     exclusive = draw(st.sampled_from([None, "low", "high", "both"]))
-    two_sided = sides == "both"
+    widths: st.SearchStrategy[Share | Absolute] = (
+        st.builds(Share, shares) if sides == "both" else st.builds(Absolute, st.floats(0, 1e3))
+    )
     try:
         return band(
             None if sides == "high" else low,
             None if sides == "low" else high,
             exclusive=exclusive,  # type: ignore[arg-type]
-            marginal=draw(
-                st.none() | (st.builds(Share, shares) if two_sided else st.builds(Absolute, st.floats(0, 1e3)))
-            ),
-            guardband=draw(
-                st.none() | (st.builds(Share, shares) if two_sided else st.builds(Absolute, st.floats(0, 1e3)))
-            )
-            if guard
-            else None,
+            marginal=draw(st.none() | widths),
+            guardband=draw(st.none() | widths) if guard else None,
         )
     except LimitError:
         return band(low, None)
