@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from engine.core.bench import InstrumentSpec, PropertyValue, Target
-from engine.verdict.criterion import Criterion
+from engine.core.errors import EvaluationFailed
+from engine.expr import Type
+from engine.verdict import Criterion
 from schemas.documents import FileSnapshot
 from schemas.quantity import Unit
 from schemas.source import Span
@@ -39,13 +41,16 @@ class Formula:
     text: str
     """As written, without braces: for messages."""
     fn: Callable[[Mapping[str, Any]], Any]
-    """environment → value, in `unit`; raises whatever arithmetic raises: use `value_of`."""
-    explain: Callable[[Mapping[str, Any], Exception], Exception]
-    """Turns what `fn` raised into EvaluationFailed naming the sub-expression."""
-    unit: Unit | None
+    """environment → value; raises whatever arithmetic raises: use `value_of`."""
+    explain: Callable[[BaseException], EvaluationFailed]
+    """What a user is told of what `fn` raised: the sub-expression, the step that should have given a value."""
+    type: Type
+    """What it gives; a number is in the type's unit."""
     live: tuple[LiveReading, ...] = ()
     series: tuple[tuple[str, str], ...] = ()
     """(accumulator slot, array slot): series so far that are copied into arrays before it is evaluated."""
+    names: frozenset[str] = frozenset()
+    """The slots it reads."""
     span: Span | None = None
 
     def value(self, environment: Environment) -> Any:
@@ -57,8 +62,8 @@ class Formula:
                 environment[array] = numpy.array(environment.get(accumulator, ()))
         try:
             return self.fn(environment)
-        except Exception as error:
-            raise self.explain(environment, error) from None
+        except Exception as error:  # noqa: BLE001  whatever arithmetic raises is told at the sub-expression
+            raise self.explain(error) from None
 
 
 Amount = float | Formula
@@ -90,10 +95,15 @@ class Hold:
 class LimitPlan(Protocol):
     """What judges a value; may depend on values of the run."""
 
-    name: str
-    """The limit's name; the measured name for one written in place."""
-    fixed: Criterion | None
-    """The criterion, where it depends on nothing."""
+    @property
+    def name(self) -> str:
+        """The limit's name; the measured name for one written in place."""
+        ...
+
+    @property
+    def fixed(self) -> Criterion | None:
+        """The criterion, where it depends on nothing."""
+        ...
 
     def resolve(self, environment: Environment) -> Criterion:
         """The criterion here and now; raises EvaluationFailed where no case matches or a bound has no value."""
@@ -318,7 +328,11 @@ class LoopSlots:
     cleared: list[str] = field(default_factory=list)
     """Names made in the body: unbound when a point begins."""
     accumulators: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    """Slot of a name or axis → (slot of its series, whether it is text)."""
+    """Slot of a series → (slot of the name or axis it collects, whether it is text); one row a point, NaN or "" if missing."""
+    collected: dict[str, bool] = field(default_factory=dict)
+    """Slot of a series that inner loops extend, with all their rows → whether it is text; not padded."""
+    extends: list[tuple[str, str]] = field(default_factory=list)
+    """At the end of this loop: (slot of a series of its own, slot of the outer loop's series it is added to)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,13 +346,20 @@ class AxisPlan:
 class Points(Protocol):
     """The points of a sweep, made as they are needed."""
 
-    axes: tuple[AxisPlan, ...]
-    size: int
-    """How many there are before `exclude`; further points included."""
-    sorted: bool
-    """Visited in written order."""
+    @property
+    def axes(self) -> tuple[AxisPlan, ...]: ...
 
-    def __iter__(self) -> Iterator[tuple[int, tuple[float | str, ...]]]:
+    @property
+    def size(self) -> int:
+        """How many there are before `exclude`; further points included."""
+        ...
+
+    @property
+    def sorted(self) -> bool:
+        """Visited in written order."""
+        ...
+
+    def __iter__(self) -> Iterator[tuple[int, tuple[float | str | bool, ...]]]:
         """(index in written order, value of each axis), in the order of visit, excluded points left out."""
         ...
 
@@ -374,7 +395,7 @@ class SweepAction:
     """Size of the body: nodes of one point."""
     slots: LoopSlots
     stop_when: Formula | None
-    changed: tuple[tuple[str, str], ...]
+    changed: Sequence[tuple[str, str]]
     """(axis slot, slot of `changed(axis)`) for the axes whose change something asks for."""
 
 
@@ -503,6 +524,7 @@ class Plan:
     files: tuple[FileSnapshot, ...]
     producers: Mapping[str, str]
     """slot → id of the node that makes it: for messages about names without a value."""
+
 
 DUT_SLOT = "dut"
 SITE_SLOT = "site"

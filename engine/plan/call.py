@@ -1,0 +1,186 @@
+"""Compiles a call of another sequence: a frame of its own, its parameters, its roles, what is taken out of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.expr import Type, is_expression
+from engine.plan.binding import bind_roles
+from engine.plan.drafts import Draft
+from engine.plan.flow import draft
+from engine.plan.model import Binding, CallAction, Constant, Formula, Role
+from engine.plan.names import Frame, Scope
+from engine.plan.parameters import (
+    CONTEXT_SLOTS,
+    ParameterSpec,
+    define_context,
+    parameter_specs,
+    typed,
+)
+from schemas.diagnostics import InvalidFiles, did_you_mean
+from schemas.loading import Loaded, load
+from schemas.sequence import Sequence
+from schemas.source import Path
+from schemas.steps import CallStep
+
+if TYPE_CHECKING:
+    from engine.plan.compiler import SequenceCompiler
+
+
+def compile_call(c: SequenceCompiler, step: CallStep, path: Path, scope: Scope, node_id: str) -> list[Draft]:
+    """The called sequence, compiled in place; empty where it has problems."""
+    from engine.plan.compiler import DEEPEST_CALL, SequenceCompiler
+
+    place: Path = (*path, "call")
+    if step.call in c.stack:
+        chain = " → ".join([*c.stack[c.stack.index(step.call) :], step.call])
+        c.problems.error("N017", f"a sequence cannot call itself: {chain}", c.file.at(place))
+        return []
+    if len(c.stack) >= DEEPEST_CALL:
+        c.problems.error("N017", f"calls are nested deeper than {DEEPEST_CALL}", c.file.at(place))
+        return []
+    file = _called(c, step.call, place)
+    if file is None:
+        return []
+    roles = _roles(c, step, path, file)
+    frame = Frame()
+    inner = Scope(frame)
+    define_context(inner, file.model)
+    compiler = SequenceCompiler(c.build, file, frame, roles, node_id, (*c.stack, step.call))
+    specs = parameter_specs(file, frame, c.problems)
+    arguments = _arguments(c, step, path, scope, file, specs, inner)
+    block = compiler.sequence(inner)
+    store: list[tuple[Binding, str]] = []
+    binds: list[str] = []
+    for local, name in step.store.items():
+        entry = inner.entries.get(name)
+        if entry is None or entry.kind in ("context", "parameter"):
+            made = [known for known, other in inner.entries.items() if other.kind not in ("context", "parameter")]
+            c.problems.error(
+                "N018",
+                f"`{step.call}` makes no value `{name}`",
+                c.file.at((*path, "store", local)),
+                label=did_you_mean(name, made),
+                help=f"it makes: {', '.join(made)}" if made else "",
+            )
+            continue
+        entry.ask()
+        outer, binding = c.define(local, entry.type, (*path, "store", local), scope)
+        outer.maybe = entry.maybe
+        store.append((binding, entry.slot))
+        binds.append(outer.slot)
+    action = CallAction(step.call, block, tuple(arguments), dict(frame.constants), CONTEXT_SLOTS, tuple(store))
+    return draft(action, binds=tuple(binds))
+
+
+def _called(c: SequenceCompiler, sequence_id: str, place: Path) -> Loaded[Sequence] | None:
+    found = c.build.library.find("sequence", sequence_id)
+    if found is None:
+        known = sorted(c.build.library.ids("sequence"))
+        c.problems.error(
+            "N001",
+            f"there is no sequence `{sequence_id}`",
+            c.file.at(place),
+            label=did_you_mean(sequence_id, known),
+            help=f"sequences found: {', '.join(known)}",
+        )
+        return None
+    cached = c.build.sequences.get(found.path)
+    if cached is not None:
+        return cached
+    try:
+        file: Loaded[Sequence] = load(found.path, "sequence")
+    except InvalidFiles as invalid:
+        c.problems.extend(invalid.problems)
+        return None
+    c.build.sequences[found.path] = file
+    return file
+
+
+def _roles(c: SequenceCompiler, step: CallStep, path: Path, file: Loaded[Sequence]) -> dict[str, Role]:
+    """Its roles: those handed over, else the caller's of the same name, else the station's."""
+    needs = dict(file.model.needs)
+    roles: dict[str, Role] = {}
+    for inner, outer in step.roles.items():
+        place: Path = (*path, "roles", inner)
+        if inner not in needs:
+            c.problems.error(
+                "N002", f"`{step.call}` needs no role `{inner}`", c.file.key(place), label=did_you_mean(inner, needs)
+            )
+            continue
+        role = c.roles.get(outer)
+        if role is None:
+            c.problems.error("N002", f"unknown role `{outer}`", c.file.at(place), label=did_you_mean(outer, c.roles))
+            continue
+        capability = needs.pop(inner)
+        if capability not in ("generic", role.capability):
+            c.problems.error(
+                "B003", f"role `{inner}` needs a {capability}, `{outer}` is a {role.capability}", c.file.at(place)
+            )
+            continue
+        roles[inner] = role
+    for name, capability in list(needs.items()):
+        role = c.roles.get(name)
+        if role is not None and capability in ("generic", role.capability):
+            roles[name] = role
+            del needs[name]
+    roles |= bind_roles(needs, c.build.bound, file, c.problems)
+    return roles
+
+
+def _arguments(
+    c: SequenceCompiler,
+    step: CallStep,
+    path: Path,
+    scope: Scope,
+    file: Loaded[Sequence],
+    specs: dict[str, ParameterSpec],
+    inner: Scope,
+) -> list[tuple[str, Formula | Constant]]:
+    arguments: list[tuple[str, Formula | Constant]] = []
+    for name in step.with_:
+        if name not in specs:
+            c.problems.error(
+                "N019",
+                f"`{step.call}` has no parameter `{name}`",
+                c.file.key((*path, "with", name)),
+                label=did_you_mean(name, specs),
+                help=f"parameters: {', '.join(specs)}" if specs else "it has none",
+            )
+    for name, spec in specs.items():
+        entry = inner.define(name, spec.type, kind="parameter", span=file.key(("parameters", name)))
+        place: Path = (*path, "with", name)
+        if name not in step.with_:
+            if spec.default is None:
+                c.problems.error(
+                    "P050",
+                    f"`{step.call}` must be given `{name}`",
+                    c.file.at((*path, "call")),
+                    help="add it under `with`",
+                )
+            else:
+                inner.frame.constants[entry.slot] = spec.default
+            continue
+        value = _argument(c, step.with_[name], place, scope, spec.type)
+        if value is None:
+            continue
+        if not isinstance(value, Formula):
+            problem = spec.refuses(value)
+            if problem is not None:
+                c.problems.error("P051", f"`{name}` {problem}", c.file.at(place))
+                continue
+            inner.frame.constants[entry.slot] = value
+        arguments.append((entry.slot, value))
+    return arguments
+
+
+def _argument(c: SequenceCompiler, raw: Any, path: Path, scope: Scope, type_: Type) -> Formula | Constant | None:
+    if isinstance(raw, str) and is_expression(raw):
+        formula = c.values.compile(raw, path, scope, unit=type_.unit, want=type_.kind)
+        if formula is None:
+            return None
+        known, value = c.values.folded(formula)
+        folded: Constant | None = value
+        return folded if known else formula
+    constant: Constant | None = typed(raw, type_, path, c.values)
+    return constant

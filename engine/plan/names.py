@@ -1,0 +1,250 @@
+"""Which names an expression may read where, and under which slot each is found at run time.
+
+A `Frame` is one call of a sequence: its slots, its constants. A `Scope` is what is visible at one place of it; scopes are
+copied, not linked, so that branches cannot see each other. When a loop ends, the names made in it are seen outside as
+series; a series is only kept if something asks for it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from engine.core.bench import Target
+from engine.expr import Kind, Symbol, Type
+from engine.plan.model import Binding, LoopSlots
+from schemas.source import Span
+
+
+@dataclass(slots=True)
+class Loop:
+    """A loop while its body, and what follows it, are compiled."""
+
+    slots: LoopSlots
+    number: int
+    changed: list[tuple[str, str]] = field(default_factory=list)
+    """(axis slot, slot that says whether it changed), for the axes whose change something asks for."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """One call of a sequence: every slot of its environment."""
+
+    used: set[str] = field(default_factory=set)
+    constants: dict[str, Any] = field(default_factory=dict)
+    """Slots whose value is known now: parameters."""
+    producers: dict[str, str] = field(default_factory=dict)
+    """slot → id of the node that makes it."""
+    loops: int = 0
+
+    def why_unbound(self, slot: str) -> str:
+        """Why a slot has no value, for people."""
+        producer = self.producers.get(slot)
+        if producer is None:
+            return "the step that gives it was skipped or has not run"
+        return f"step `{producer}`, which gives it, was skipped or did not finish"
+
+    def slot(self, name: str) -> str:
+        """A slot of its own for a name."""
+        slot, number = name, 1
+        while slot in self.used:
+            number += 1
+            slot = f"{name}~{number}"
+        self.used.add(slot)
+        return slot
+
+
+@dataclass(slots=True)
+class Entry:
+    """A name at one place: where its value is, and what it is."""
+
+    name: str
+    slot: str
+    type: Type
+    span: Span | None = None
+    maybe: bool = False
+    """Only some ways here produce it."""
+    kind: str = "value"
+    """parameter, axis, let, value, context."""
+    loop: Loop | None = None
+    """The loop whose body makes it."""
+    binding: list[str] | None = None
+    """The accumulators of the binding that makes it; None for axes."""
+    series_of: Entry | None = None
+    """After a loop: the entry inside whose values this collects."""
+    collected_by: Loop | None = None
+    asked: bool = False
+
+    def ask(self) -> None:
+        """Something reads it: make sure that a series is kept."""
+        if self.series_of is None or self.asked or self.collected_by is None:
+            return
+        self.asked = True
+        _collect(self.series_of, self.slot, self.collected_by)
+
+
+def _collect(inner: Entry, series: str, loop: Loop) -> None:
+    """Have `loop` keep in slot `series` the values of an entry of its body."""
+    is_text = inner.type.kind in (Kind.TEXT, Kind.TEXT_SERIES)
+    if inner.series_of is not None:
+        inner.ask()
+        assert inner.collected_by is not None
+        inner.collected_by.slots.extends.append((inner.slot, series))
+        loop.slots.collected[series] = is_text
+        return
+    loop.slots.accumulators[series] = (inner.slot, is_text)
+    if inner.binding is not None and series not in inner.binding:
+        inner.binding.append(series)
+
+
+_SERIES_OF = {
+    Kind.NUMBER: Kind.SERIES,
+    Kind.BOOL: Kind.CONDITIONS,
+    Kind.CONDITIONS: Kind.CONDITIONS,
+    Kind.SERIES: Kind.SERIES,
+    Kind.TEXT: Kind.TEXT_SERIES,
+    Kind.TEXT_SERIES: Kind.TEXT_SERIES,
+}
+
+
+_SERIES = frozenset({Kind.SERIES, Kind.CONDITIONS, Kind.TEXT_SERIES})
+
+
+class Scope:
+    """What is visible at one place; implements the scope that `engine.expr` asks."""
+
+    def __init__(self, frame: Frame, loop: Loop | None = None) -> None:
+        self.frame = frame
+        self.loop = loop
+        self.entries: dict[str, Entry] = {}
+        self.made: set[str] = set()
+        """Names produced so far in this scope or handed to it: a second producer is an error."""
+        self.live_targets: dict[tuple[str, str], tuple[Target, Type]] | None = None
+        """Live readings, where they are allowed: (role, property) → target."""
+        self.read: set[str] = set()
+        """Slots that lookups answered, for dependency checks."""
+        self.series_asked: dict[str, tuple[str, str]] = {}
+        self.arms: tuple[tuple[str, int], ...] = ()
+        """The exclusive ways this place is in: (the `if`, which way)."""
+        self.reuse: dict[str, Entry] = {}
+        """In the second of exclusive ways: what the first made, to be made in the same slots."""
+
+    def copy(self, *, loop: Loop | None = None) -> Scope:
+        """The same names, to be added to on their own."""
+        other = Scope(self.frame, loop or self.loop)
+        other.entries = dict(self.entries)
+        other.made = set(self.made)
+        other.reuse = self.reuse
+        other.arms = self.arms
+        other.series_asked = self.series_asked
+        return other
+
+    def with_live(self, targets: dict[tuple[str, str], tuple[Target, Type]]) -> Scope:
+        """The same place, with live readings allowed."""
+        other = self.copy()
+        other.live_targets = targets
+        return other
+
+    # --- what engine.expr asks
+
+    def lookup(self, name: str) -> Symbol | None:
+        entry = self.entries.get(name)
+        if entry is None:
+            return None
+        entry.ask()
+        self.read.add(entry.slot)
+        return Symbol(entry.slot, entry.type, entry.maybe)
+
+    def names(self) -> Iterable[str]:
+        return self.entries.keys()
+
+    def series(self, name: str) -> Symbol | None:
+        """`series(x)`: the values so far inside a loop; after it, the same as `x`."""
+        entry = self.entries.get(name)
+        if entry is None:
+            return None
+        if entry.series_of is not None or entry.loop is None:
+            return self.lookup(name) if entry.type.kind in _SERIES else None
+        accumulator = f"{entry.slot}@{entry.loop.number}"
+        _collect(entry, accumulator, entry.loop)
+        array = f"{accumulator}!"
+        self.series_asked[array] = (accumulator, array)
+        return Symbol(array, Type(_SERIES_OF.get(entry.type.kind, Kind.SERIES), entry.type.unit), False)
+
+    def live(self, role: str, prop: str) -> Symbol | None:
+        if self.live_targets is None:
+            return None
+        found = self.live_targets.get((role, prop))
+        if found is None:
+            return None
+        return Symbol(f"{role}.{prop}", found[1], False)
+
+    # --- what the compiler adds
+
+    def define(
+        self, name: str, type_: Type, *, kind: str = "value", span: Span | None = None, maybe: bool = False
+    ) -> Entry:
+        """A new name of this place, in a slot of its own."""
+        twin = self.reuse.get(name)
+        slot = twin.slot if twin is not None and twin.type == type_ else self.frame.slot(name)
+        entry = Entry(name, slot, type_, span, maybe, kind, self.loop)
+        if kind in ("value", "let"):
+            entry.binding = twin.binding if twin is not None and twin.slot == slot else []
+        if self.loop is not None and kind in ("value", "let"):
+            self.loop.slots.cleared.append(entry.slot)
+        self.entries[name] = entry
+        self.made.add(name)
+        return entry
+
+    def bind(self, entry: Entry) -> Binding:
+        """Where a node puts the value of a name it makes."""
+        return Binding(entry.name, entry.slot, entry.binding if entry.binding is not None else ())
+
+    def after_loop(self, body: Scope, loop: Loop, axes: Iterable[Entry]) -> None:
+        """What the body made is seen here as series."""
+        before = self.entries
+        for name, entry in list(body.entries.items()):
+            if before.get(name) is entry or (name in before and entry.kind == "let"):
+                continue
+            if entry.kind in ("context",):
+                continue
+            self._series(name, entry, loop)
+        for entry in axes:
+            self._series(entry.name, entry, loop)
+
+    def _series(self, name: str, entry: Entry, loop: Loop) -> None:
+        kind = _SERIES_OF.get(entry.type.kind)
+        if kind is None:
+            return
+        slot = f"{entry.slot}@{loop.number}"
+        self.frame.used.add(slot)
+        self.entries[name] = Entry(
+            name, slot, Type(kind, entry.type.unit), entry.span, False, "series", self.loop, None, entry, loop
+        )
+        self.made.add(name)
+
+    def merge_arms(self, arms: Iterable[Scope]) -> list[str]:
+        """After exclusive ways: a name all of them made is sure, others may be missing. Returns names whose types differ."""
+        scopes = list(arms)
+        clashes: list[str] = []
+        names = {
+            name for scope in scopes for name, entry in scope.entries.items() if self.entries.get(name) is not entry
+        }
+        for name in sorted(names):
+            found = [scope.entries.get(name) for scope in scopes]
+            made = [entry for entry in found if entry is not None and self.entries.get(name) is not entry]
+            first = made[0]
+            if any(entry.slot != first.slot for entry in made) or any(entry.type != first.type for entry in made):
+                clashes.append(name)
+            sure = len(made) == len(scopes) and not any(entry.maybe for entry in made)
+            self.entries[name] = replace(first, maybe=not sure) if first.maybe == sure else first
+            self.made.add(name)
+        return clashes
+
+    def adopt(self, other: Scope, *, maybe: bool = False) -> None:
+        """Take over what another place made on the way here."""
+        for name, entry in other.entries.items():
+            if self.entries.get(name) is not entry:
+                self.entries[name] = replace(entry, maybe=True) if maybe and not entry.maybe else entry
+        self.made |= other.made
