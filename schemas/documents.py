@@ -97,6 +97,8 @@ class RunStarted:
     argv: list[str] = field(default_factory=list)
     planned_s: float | None = None
     """The duration the simulated run predicted, seconds."""
+    units: dict[str, str] = field(default_factory=dict)
+    """Unit symbols of parameters and axes, by name; a name without a unit is left out."""
 
 
 @dataclass(slots=True)

@@ -43,7 +43,7 @@ def _first(database: Database) -> None:
         database,
         "runs",
         "int: key; text: id short sequence title version station clock procedure_digest plan_digest parameters"
-        " limit_set seed operator description meta environment argv;"
+        " limit_set seed operator description meta environment argv units;"
         " real: planned_s started_wall finished_wall finished_s;"
         f" text: outcome message; {tally}; text: host; int: pid",
         "key",

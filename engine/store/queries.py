@@ -176,6 +176,7 @@ class JournalReader:
             meta=json.loads(row["meta"]),
             environment=json.loads(row["environment"]),
             argv=tuple(json.loads(row["argv"])),
+            units=json.loads(row["units"]),
             duration_s=row["finished_s"],
             outcome=outcome,
             tally=_tally(row),
@@ -232,6 +233,15 @@ class JournalReader:
     def series(self, run: RunRecord, name: str) -> Iterator[MeasurementRecord]:
         """Every value of one name, in the same order."""
         return map(_measurement(), self._stream(MEASUREMENTS + " AND q.name = ?" + IN_ORDER, (*_span(run), name)))
+
+    def axes(self, run: RunRecord) -> list[str]:
+        """Names of all axes that any value of the run has, in the order of the plan."""
+        rows = self._ask(
+            "SELECT je.key AS name, min(m.ord) AS first, min(je.id) AS place FROM measurements m, json_each(m.axes) je"
+            " WHERE m.id BETWEEN ? AND ? AND m.axes IS NOT NULL GROUP BY je.key ORDER BY first, place, name",
+            _span(run),
+        )
+        return [row["name"] for row in rows]
 
     def tally(self, run: RunRecord) -> Tally:
         """What was judged how: the run's own count, or for one that never finished, that of its rows."""

@@ -42,6 +42,8 @@ class RunRecord:
     environment: Mapping[str, Any]
     argv: tuple[str, ...]
     planned_s: float | None
+    units: Mapping[str, str]
+    """Of parameters and axes, by name."""
     started_wall: float
     """Seconds since the epoch."""
     finished_wall: float | None

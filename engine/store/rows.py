@@ -270,7 +270,13 @@ class Group:
             | {"procedure_digest": d.procedure_digest, "plan_digest": d.plan_digest}
             | {"parameters": dumps(d.parameters), "limit_set": d.limit_set, "operator": d.operator}
             | {"description": d.description, "meta": dumps(d.meta), "environment": dumps(d.environment)}
-            | {"argv": dumps(d.argv), "planned_s": d.planned_s, "started_wall": self.wall, "message": ""}
+            | {
+                "argv": dumps(d.argv),
+                "units": dumps(d.units),
+                "planned_s": d.planned_s,
+                "started_wall": self.wall,
+                "message": "",
+            }
             | {"host": socket.gethostname(), "pid": os.getpid(), **asdict(Tally())},
         )
         for position, file in enumerate(d.files):

@@ -62,6 +62,7 @@ def run_started(run_id: str = RUN_ID, **changes: object) -> RunStarted:
         },
         "argv": ["benchwright", "run", "sequences/ldo_tempco.yaml"],
         "planned_s": 4321.5,
+        "units": {"vin": "V", "load": "A", "temperatures": "degC", "temperature": "degC"},
     }
     return RunStarted(**{**fields, **changes})  # type: ignore[arg-type]
 

@@ -65,7 +65,7 @@ def test_a_run_comes_back_as_it_was_told(journal: Journal, durability: str) -> N
     record(journal, build.tempco_run(started), durability)
     run = journal.find_run("latest")
     for name in ("sequence", "title", "version", "station", "clock", "parameters", "limit_set", "seed", "operator",
-                 "description", "meta", "environment", "planned_s", "procedure_digest", "plan_digest"):  # fmt: skip
+                 "description", "meta", "environment", "planned_s", "units", "procedure_digest", "plan_digest"):  # fmt: skip
         assert getattr(run, name) == getattr(started, name), name
     assert run.outcome is Outcome.MARGINAL
     assert run.state is RunState.FINISHED

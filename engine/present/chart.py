@@ -1,0 +1,253 @@
+"""A swept measurement as a picture's model: axes, lines, limits, and which points lie beyond them.
+
+A million points become a few hundred a line, by the smallest and the largest of each stretch: no extreme is ever lost.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engine.present import values
+from engine.present.fold import VERDICTS, Row, axes_text
+from schemas.documents import Verdict
+
+STRETCHES = 300
+"""Stretches of the x axis; each keeps its first, smallest, largest and last point at most."""
+MOST_LINES = 8
+MOST_CATEGORIES = 16
+_FAIL = VERDICTS.index(Verdict.FAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a chart; points in order of x."""
+
+    label: str
+    xs: tuple[float, ...]
+    ys: tuple[float, ...]
+    beyond: tuple[bool, ...]
+    """Whether each point failed its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A limit along x: two points where it is the same everywhere."""
+
+    text: str
+    """`upper limit 3.366 V`."""
+    xs: tuple[float, ...]
+    ys: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What is drawn; numbers are already divided into the units of the labels."""
+
+    title: str
+    x_label: str
+    y_label: str
+    x_low: float
+    x_high: float
+    y_low: float
+    y_high: float
+    lines: tuple[Line, ...]
+    bounds: tuple[Bound, ...]
+    categories: tuple[str, ...] = ()
+    """Names at x = 0, 1, …; empty where x is a number."""
+    note: str = ""
+    """What is not shown."""
+
+
+def chart_of(row: Row, x_unit: Callable[[str], str] = lambda _: "") -> Chart | None:
+    """The chart of a swept row; None where fewer than two points are numbers. `x_unit` gives an axis its unit."""
+    points = row.points
+    if row.readings < 2:
+        return None
+    x_name = _x_axis(points.axes)
+    count = len(points)
+    xs: Sequence[float]
+    categories: tuple[str, ...] = ()
+    if x_name is not None:
+        xs = points.axes[x_name]  # type: ignore[assignment]  # _x_axis takes numeric ones only
+        others = [name for name in points.axes if name != x_name]
+    else:
+        word = _category_axis(points.axes)
+        others = [name for name in points.axes if name != word]
+        if word is None:
+            xs, x_name = range(1, count + 1), "point"
+        else:
+            names = list(dict.fromkeys(map(str, points.axes[word])))
+            place = {name: float(i) for i, name in enumerate(names)}
+            xs, x_name, categories = [place[str(v)] for v in points.axes[word]], word, tuple(names)
+    varying = [name for name in others if len(set(points.axes[name])) > 1]
+    groups: dict[tuple[float | str, ...], list[int]] = {}
+    if varying:
+        columns = [points.axes[name] for name in varying]
+        for i, key in enumerate(zip(*columns, strict=True)):
+            groups.setdefault(key, []).append(i)
+    else:
+        groups[()] = list(range(count))
+    first = row.first
+    bound_values = [b for b in (first.low, first.high) if b is not None and math.isfinite(b)]
+    scale = values.scale_for(bound_values if any(bound_values) else [row.low, row.high], first.unit_symbol)
+    chosen = _nearest_to_limits(groups, row) if len(groups) > MOST_LINES else list(groups)
+    lines = []
+    for key in chosen:
+        label = axes_text(tuple(zip(varying, key, strict=True)))
+        line = _line(label, groups[key], xs, row, scale)
+        if line.xs:
+            lines.append(line)
+    if not lines:
+        return None
+    x_low, x_high = min(line.xs[0] for line in lines), max(line.xs[-1] for line in lines)
+    if categories:
+        x_low, x_high = -0.5, len(categories) - 0.5
+    bounds = _bounds(row, xs, scale, x_low, x_high)
+    y_low = min([min(line.ys) for line in lines] + [min(b.ys) for b in bounds])
+    y_high = max([max(line.ys) for line in lines] + [max(b.ys) for b in bounds])
+    notes = []
+    if len(groups) > len(chosen):
+        notes.append(f"{len(chosen)} of {len(groups)} lines shown, those nearest to their limits")
+    if count > row.readings:
+        notes.append(f"{count - row.readings} of {count} points have no reading")
+    elif sum(len(line.xs) for line in lines) < count and len(groups) == len(chosen):
+        notes.append(f"{count:,} points, drawn with the extremes of every stretch")
+    return Chart(
+        title=row.name,
+        x_label=_label(x_name, values.pretty_unit(x_unit(x_name))),
+        y_label=_label(row.name, scale.unit),
+        x_low=x_low,
+        x_high=x_high,
+        y_low=y_low,
+        y_high=y_high,
+        lines=tuple(lines),
+        bounds=bounds,
+        categories=categories,
+        note="; ".join(notes),
+    )
+
+
+def _label(name: str, unit: str) -> str:
+    return f"{name} ({unit})" if unit else name
+
+
+def _x_axis(axes: dict[str, array[float] | list[float | str]]) -> str | None:
+    """The numeric axis with the most values; of two alike the inner one."""
+    best, most = None, 1
+    for name, column in axes.items():
+        if isinstance(column, array):
+            different = len({v for v in column if math.isfinite(v)})
+            if different >= most and different > 1:
+                best, most = name, different
+    return best
+
+
+def _category_axis(axes: dict[str, array[float] | list[float | str]]) -> str | None:
+    for name, column in reversed(axes.items()):
+        if 1 < len(set(column)) <= MOST_CATEGORIES:
+            return name
+    return None
+
+
+def _nearest_to_limits(groups: dict[tuple[float | str, ...], list[int]], row: Row) -> list[tuple[float | str, ...]]:
+    points = row.points
+
+    def margin(i: int) -> float:
+        y = points.y[i]
+        distances = (y - points.low[i], points.high[i] - y)
+        return min((d for d in distances if not math.isnan(d)), default=math.inf)
+
+    worst = sorted(groups, key=lambda key: min(margin(i) for i in groups[key]))[:MOST_LINES]
+    kept = set(worst)
+    return [key for key in groups if key in kept]
+
+
+def _line(label: str, members: list[int], xs: Sequence[float], row: Row, scale: values.Scale) -> Line:
+    y, verdicts = row.points.y, row.points.verdicts
+    drawn = [i for i in members if math.isfinite(y[i]) and math.isfinite(xs[i])]
+    drawn.sort(key=lambda i: xs[i])
+    drawn = decimate(drawn, xs, y)
+    return Line(
+        label,
+        tuple(xs[i] for i in drawn),
+        tuple(scale.of(y[i]) for i in drawn),
+        tuple(verdicts[i] == _FAIL for i in drawn),
+    )
+
+
+def decimate(members: list[int], xs: Sequence[float], ys: Sequence[float], stretches: int = STRETCHES) -> list[int]:
+    """At most four members for each stretch of x: first, smallest, largest and last, in order of x."""
+    if len(members) <= 4 * stretches:
+        return members
+    low, high = xs[members[0]], xs[members[-1]]
+    width = (high - low) / stretches
+    kept: list[int] = []
+    start = 0
+    for stretch in range(stretches):
+        end = start
+        edge = low + (stretch + 1) * width
+        last = stretch == stretches - 1
+        while end < len(members) and (last or xs[members[end]] < edge):
+            end += 1
+        part = members[start:end]
+        if part:
+            picks = {0, len(part) - 1}
+            picks.add(min(range(len(part)), key=lambda n: ys[part[n]]))
+            picks.add(max(range(len(part)), key=lambda n: ys[part[n]]))
+            kept += [part[n] for n in sorted(picks)]
+        start = end
+    return kept
+
+
+def _bounds(row: Row, xs: Sequence[float], scale: values.Scale, x_low: float, x_high: float) -> tuple[Bound, ...]:
+    found = []
+    for side, column in (("upper", row.points.high), ("lower", row.points.low)):
+        present = [i for i in range(len(column)) if math.isfinite(column[i]) and math.isfinite(xs[i])]
+        if not present:
+            continue
+        first = column[present[0]]
+        if all(column[i] == first for i in present):
+            text = f"{side} limit {values.with_unit(values.number_text(scale.of(first), 9), scale.unit)}"
+            found.append(Bound(text, (x_low, x_high), (scale.of(first),) * 2))
+            continue
+        # Where lines differ in their limit at one x, the tightest is drawn.
+        tightest: dict[float, float] = {}
+        for i in present:
+            known = tightest.get(xs[i])
+            bound = column[i]
+            if known is None or (bound < known if side == "upper" else bound > known):
+                tightest[xs[i]] = bound
+        places = sorted(tightest)
+        heights = [tightest[x] for x in places]
+        kept = decimate(list(range(len(places))), places, heights)
+        found.append(Bound(f"{side} limit", tuple(places[i] for i in kept), tuple(scale.of(heights[i]) for i in kept)))
+    return tuple(found)
+
+
+def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """At most about `most` round numbers from `low` to `high`: steps of 1, 2, 2.5 or 5 times a power of ten."""
+    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+        return [low] if math.isfinite(low) else []
+    raw = (high - low) / most
+    magnitude = 10.0 ** math.floor(math.log10(raw))
+    step = next((m * magnitude for m in (1, 2, 2.5, 5) if m * magnitude >= raw * 0.999), 10 * magnitude)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [n * step if n else 0.0 for n in range(first, min(last, first + 50) + 1)]
+
+
+def tick_texts(ticks: Sequence[float]) -> list[str]:
+    """The ticks with just the digits that tell them apart."""
+    if len(ticks) < 2:
+        return [values.number_text(tick) for tick in ticks]
+    step = ticks[1] - ticks[0]
+    largest = max(map(abs, ticks))
+    if step < 1e-9 or largest >= 1e7:
+        return [f"{tick:.6g}" for tick in ticks]
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    if abs(round(step * 10**decimals) - step * 10**decimals) > 1e-6:
+        decimals += 1
+    return [f"{tick:.{decimals}f}" for tick in ticks]
