@@ -20,7 +20,7 @@ from schemas.diagnostics import InvalidFiles, Problems, did_you_mean, nearest
 from schemas.driver import Driver, Property
 from schemas.library import Library
 from schemas.loading import Loaded, load
-from schemas.quantity import parse_quantity, parse_unit
+from schemas.quantity import parse_unit
 from schemas.source import Path, Span
 from schemas.station import Bounds, Connection, Instrument, Station
 
@@ -468,32 +468,3 @@ def bind_roles(needs: Mapping[str, str], bound: Bound, file: Loaded[Any], proble
             continue
         roles[name] = role
     return roles
-
-
-def parse_mock(text: str, spec: PropertySpec) -> Any:
-    """The value of `--mock role.property=value` in the property's own terms. Raises QuantityError or ValueError."""
-    match spec.type:
-        case "number":
-            return parse_quantity(float(text) if _is_number(text) else text, spec.unit).value
-        case "on_off":
-            if text.lower() in ("on", "true", "1"):
-                return True
-            if text.lower() in ("off", "false", "0"):
-                return False
-            raise ValueError(f"expected on or off, found `{text}`")
-        case "choice":
-            if text not in (spec.choices or {}):
-                raise ValueError(f"expected one of {', '.join(spec.choices or ())}, found `{text}`")
-            return text
-        case "array":
-            return [float(part) for part in text.split(",")]
-        case _:
-            return text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

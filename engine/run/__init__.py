@@ -1,0 +1,1 @@
+"""Puts runs together: files, clock, bench, dispatcher, journal."""

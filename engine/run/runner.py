@@ -1,0 +1,278 @@
+"""Puts a run together and carries it through: the one place that knows every room.
+
+A run is prepared (compiled, its simulated bench made) before anything is recorded, so that a bad file leaves no trace in
+the journal. Once RunStarted is written, RunFinished is written on every way out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.bench import InstrumentBench
+from engine.clock import VirtualClock, WallClock
+from engine.core.bench import PropertyValue, Target
+from engine.core.clock import Clock
+from engine.core.control import Control
+from engine.core.errors import BenchwrightError, StoreError, UsageError
+from engine.core.progress import Progress
+from engine.core.recorder import Listener, MemoryRecorder, Recorder
+from engine.dispatch import Dispatcher, RunResult, UnitUnderTest
+from engine.plan.compile import Wish, compile_plan
+from engine.plan.mocks import resolve_mocks
+from engine.plan.model import Plan
+from engine.run.plugins import call_plugin
+from engine.run.provenance import environment
+from engine.run.request import RunRequest, RunSummary
+from engine.run.sessions import Sessions
+from engine.run.signals import interruptible
+from engine.store import Journal, new_run_id
+from schemas.diagnostics import Problems
+from schemas.documents import (
+    Document,
+    FileSnapshot,
+    InstrumentOpened,
+    Level,
+    Logged,
+    Outcome,
+    RunFinished,
+    RunStarted,
+    Tally,
+)
+from schemas.library import Library
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that is ready to start."""
+
+    request: RunRequest
+    plan: Plan
+    library: Library
+    root: Path
+    seed: int
+    units: tuple[UnitUnderTest, ...]
+    mocks: Mapping[Target, PropertyValue]
+    warnings: Problems
+
+
+def prepare(request: RunRequest, library: Library, root: Path) -> Prepared:
+    """Compile and check everything that can be checked before the run. Raises InvalidFiles or UsageError."""
+    world = request.station.model.world
+    seed = request.seed if request.seed is not None else (world.seed if world is not None else 0)
+    problems = Problems()
+    wish = Wish(request.parameters, request.limit_set, seed, request.plugins)
+    plan = compile_plan(request.sequence, request.station, library, root, wish, problems)
+    units = _units(request, plan)
+    mocks = resolve_mocks(request.mocks, plan)
+    serials = {unit.site: unit.serial for unit in units}
+    Sessions(request.station, library, plan.instruments, serials, seed, lambda: 0.0)
+    return Prepared(request, plan, library, root, seed, units, mocks, problems)
+
+
+def _units(request: RunRequest, plan: Plan) -> tuple[UnitUnderTest, ...]:
+    simulated = all(spec.backend == "sim" for spec in plan.instruments.values())
+    serials = request.serials or ("SIM-1" if simulated else "UNIT-1",)
+    if len(serials) > 1:
+        raise UsageError("several units at once are not supported yet", "give one --dut a run")
+    fields = dict(request.dut_fields)
+    for name in fields:
+        if name not in plan.identity:
+            raise UsageError(
+                f"the sequence declares no `dut.{name}`", f"declared: {', '.join(plan.identity) or 'none'}"
+            )
+    problems = identity_problems(plan, serials[0], fields)
+    if problems:
+        raise UsageError("; ".join(problems))
+    return tuple(UnitUnderTest(index, serial, plan.sites[index], fields) for index, serial in enumerate(serials))
+
+
+def identity_problems(plan: Plan, serial: str, fields: Mapping[str, str]) -> list[str]:
+    """What does not fit the `dut:` that the sequence declares."""
+    import re
+
+    found: list[str] = []
+    for name, identity in plan.identity.items():
+        value = serial if name == "serial" else fields.get(name)
+        if value is None:
+            if identity.required:
+                found.append(f"`dut.{name}` is missing: give --dut-field {name}=…")
+        elif identity.matches is not None and not re.fullmatch(identity.matches, value[:1000]):
+            found.append(f"`dut.{name}` is `{value}`, which does not match `{identity.matches}`")
+    return found
+
+
+class _Tee:
+    """Records every document, then lets the listeners hear it."""
+
+    def __init__(self, recorder: Recorder, listeners: Sequence[Listener]) -> None:
+        self._recorder = recorder
+        self._listeners = listeners
+
+    def __call__(self, document: Document) -> None:
+        self._recorder.record(document)
+        for listener in self._listeners:
+            listener.hear(document)
+
+
+def run(
+    prepared: Prepared,
+    journal: Journal | None = None,
+    *,
+    listeners: Sequence[Listener] = (),
+    control: Control | None = None,
+    recorder: Recorder | None = None,
+    run_id: str | None = None,
+) -> RunSummary:
+    """Carry a prepared run through. Recorded in `journal`, or in `recorder`, or only heard by `listeners`.
+
+    Raises StoreError where nothing could be recorded at all; what goes wrong later is the run's outcome.
+    """
+    plan = prepared.plan
+    wall = plan.clock == "wall"
+    own_id = run_id or new_run_id()
+    kept: Recorder
+    if journal is not None:
+        kept = journal.recorder("each" if wall else "grouped")
+    else:
+        kept = recorder if recorder is not None else MemoryRecorder()
+    clock: Clock = WallClock(speed=prepared.request.speed) if wall else VirtualClock()
+    steering = control if control is not None else Control(prepared.request.cleanup_timeout_s)
+    execution = _Execution(prepared, clock, kept, listeners, steering, own_id)
+    try:
+        with interruptible(steering):
+            return execution.carry_out()
+    finally:
+        clock.close()
+        kept.close()
+
+
+class _Execution:
+    """One run while it is under way."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        clock: Clock,
+        recorder: Recorder,
+        listeners: Sequence[Listener],
+        control: Control,
+        run_id: str,
+    ) -> None:
+        self.prepared = prepared
+        self.clock = clock
+        self.recorder = recorder
+        self.listeners = listeners
+        self.control = control
+        self.run_id = run_id
+        self.emit = _Tee(recorder, listeners)
+        serials = {unit.site: unit.serial for unit in prepared.units}
+        self.sessions = Sessions(
+            prepared.request.station,
+            prepared.library,
+            prepared.plan.instruments,
+            serials,
+            prepared.seed,
+            lambda: clock.now,
+        )
+        sites = {unit.index: unit.site for unit in prepared.units}
+        self.bench = InstrumentBench(prepared.plan.instruments, self.sessions.open, sites, prepared.mocks, self._log)
+
+    def carry_out(self) -> RunSummary:
+        self.emit(self._started())
+        result: RunResult | None = None
+        message = ""
+        try:
+            with self._open():
+                dispatcher = Dispatcher(
+                    self.prepared.plan,
+                    self.clock,
+                    self.bench,
+                    self.recorder,
+                    self.prepared.units,
+                    control=self.control,
+                    progress=Progress(),
+                    listeners=self.listeners,
+                    python=call_plugin,
+                    rng=random.Random(self.prepared.seed),
+                )
+                result = dispatcher.run()
+        except StoreError:
+            raise
+        except BenchwrightError as error:
+            message = str(error)
+            self.emit(Logged(self.clock.now, Level.ERROR, message, kind="instrument"))
+        outcome = result.outcome if result is not None else Outcome.ERROR
+        tally = result.tally if result is not None else Tally(errors=1)
+        if result is not None and result.message:
+            message = result.message
+        self.emit(RunFinished(outcome, self.clock.now, tally, message))
+        self.recorder.durable()
+        return RunSummary(self.run_id, outcome, tally, self.clock.now, message)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[None]:
+        self.bench.open_all()
+        try:
+            for identity in self.bench.identities():
+                self.emit(InstrumentOpened(self.clock.now, identity))
+            self.recorder.durable()
+            yield
+        finally:
+            self.bench.close_all()
+
+    def _log(self, level: str, message: str, instrument: str) -> None:
+        self.emit(Logged(self.clock.now, Level(level), message, kind="instrument", node=instrument))
+
+    def _started(self) -> RunStarted:
+        prepared, plan, request = self.prepared, self.prepared.plan, self.prepared.request
+        files = [*plan.files, *self.sessions.files()]
+        if request.settings_file is not None:
+            files += _snapshot("settings", request.settings_file, prepared.root)
+        return RunStarted(
+            run_id=self.run_id,
+            sequence=plan.sequence,
+            title=plan.title,
+            version=plan.version,
+            station=plan.station,
+            clock=plan.clock,
+            procedure_digest=plan.procedure_digest,
+            plan_digest=plan.plan_digest,
+            parameters={parameter.name: _shown(parameter) for parameter in plan.parameters},
+            limit_set=plan.limit_set,
+            seed=prepared.seed,
+            operator=request.operator,
+            description=request.description,
+            meta=dict(request.meta),
+            files=files,
+            environment={
+                **environment(prepared.root),
+                "mocks": dict(request.mocks),
+                "settings": dict(request.settings),
+            },
+            argv=list(request.argv),
+        )
+
+
+def _shown(parameter: Any) -> dict[str, Any]:
+    value = "secret" if parameter.secret else parameter.value
+    unit = parameter.unit.symbol if parameter.unit is not None else ""
+    return {"value": value, "unit": unit, "source": parameter.source}
+
+
+def _snapshot(kind: str, path: Path, root: Path) -> list[FileSnapshot]:
+    import hashlib
+
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return []
+    try:
+        name = str(path.resolve().relative_to(root.resolve()))
+    except ValueError:
+        name = path.name
+    return [FileSnapshot(kind, name, hashlib.sha256(data).hexdigest(), data.decode("utf-8", "replace"))]
