@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from schemas import units
+from schemas import unit_algebra, units
 from schemas.units import DIMENSIONLESS, SECOND, Dimension, Unit, UnitKind
 
 __all__ = [
@@ -61,7 +61,7 @@ class Quantity:
 def parse_unit(text: str) -> Unit:
     """The unit a text names (`V`, `ppm/degC`, `V^2`); the empty text is a plain number. Raises QuantityError Q005."""
     try:
-        return units.parse_unit(text)
+        return unit_algebra.parse_unit(text)
     except units.UnitError as error:
         raise QuantityError("Q005", error.message, error.help, (error.start, error.end)) from None
 
@@ -192,7 +192,7 @@ def _parse_text(text: str, unit: Unit | None, difference: bool) -> Quantity:
         if symbol in _SI_PREFIXES or _spelling_help(text):
             raise _misspelt(text, unit, span, number, symbol)
         try:
-            read = units.parse_unit(symbol)
+            read = unit_algebra.parse_unit(symbol)
         except units.UnitError as error:
             help = units.suggestion(symbol, unit) if error.start == 0 and error.end == len(symbol) else error.help
             at = (span[0] + error.start, span[0] + error.end)

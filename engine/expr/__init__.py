@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from engine.expr.braces import is_expression, strip_braces
 from engine.expr.compile import compile_expression, evaluate, failure, references
-from engine.expr.scan import is_expression, strip_braces
 from engine.expr.template import CompiledTemplate, compile_template
 from engine.expr.types import Compiled, ExpressionError, Kind, Scope, SimpleScope, Symbol, Type
 

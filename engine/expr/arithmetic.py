@@ -7,9 +7,9 @@ import math
 from dataclasses import replace
 from typing import Any, Final
 
+from engine.expr.offsets import additive
 from engine.expr.terms import (
     Term,
-    additive,
     call,
     constant,
     difference_of,
@@ -22,7 +22,7 @@ from engine.expr.terms import (
     unify,
 )
 from engine.expr.types import ExpressionError, Kind
-from schemas import units
+from schemas import unit_algebra, units
 from schemas.quantity import Unit
 from schemas.units import DIMENSIONLESS
 
@@ -150,5 +150,5 @@ def _power(base: Term, exponent: Term, start: int, end: int) -> Term:
     if abs(exponent.constant) > 9:
         message = f"the exponent of a value in {base.unit.symbol} is too large"
         raise ExpressionError("X006", message, "", exponent.start, exponent.end)
-    unit = units.power(base.unit, exponent.constant)
+    unit = unit_algebra.power(base.unit, exponent.constant)
     return settled(replace(_binary(base, exponent, "**", unit, start, end), derived=True))

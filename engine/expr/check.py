@@ -7,7 +7,6 @@ not named here is refused, so that a new Python version cannot smuggle in a new 
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 from dataclasses import replace
 from typing import Final
@@ -18,6 +17,7 @@ from engine.expr.functions import FUNCTIONS, OF_NAMES, Site
 from engine.expr.scan import Scanned
 from engine.expr.terms import Term, call, condition, constant, is_series, load, located, number, numeric
 from engine.expr.types import ExpressionError, Kind, Scope, Symbol
+from schemas.diagnostics import did_you_mean
 from schemas.units import DIMENSIONLESS
 
 _CONSTRUCTS: Final = {
@@ -96,10 +96,8 @@ class Checker:
             case ast.List():
                 return listed([self.check(item, guarded) for item in node.elts], start, end)
             case ast.Tuple():
-                help = "a list is written `[1, 2]`"
-                if len(node.elts) == 2 and all(isinstance(item, ast.Constant) for item in node.elts):
-                    help = "write a decimal point instead of a comma"
-                raise ExpressionError("X004", "a comma stands between arguments or items only", help, start, end)
+                message = "a comma stands between arguments or items only"
+                raise ExpressionError("X004", message, "a list is written `[1, 2]`", start, end)
             case _:
                 message = _CONSTRUCTS.get(type(node), "this is not supported in an expression")
                 raise ExpressionError("X004", message, "", start, end)
@@ -160,14 +158,12 @@ class Checker:
         if name in ("nan", "inf", "NaN", "Infinity"):
             return ExpressionError("X001", f"`{name}` cannot be written", "ask with `is_nan(x)`", start, end)
         known = sorted(self.scope.names())
-        near = difflib.get_close_matches(name, known, 1, 0.6)
-        if near:
-            help = f"did you mean `{near[0]}`?"
+        help = "no names are in scope here"
+        if near := did_you_mean(name, known):
+            help = near
         elif "." in name:
             help = _LIVE_HELP
-        elif not known:
-            help = "no names are in scope here"
-        else:
+        elif known:
             help = "in scope: " + ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
         return ExpressionError("X001", f"unknown name `{name}`", help, start, end)
 
@@ -243,8 +239,8 @@ class Checker:
             return self._of_name(name, node, start, end)
         function = FUNCTIONS.get(name)
         if function is None:
-            near = difflib.get_close_matches(name, [*FUNCTIONS, *OF_NAMES], 1, 0.6)
-            help = f"did you mean `{near[0]}`?" if near else "functions: " + ", ".join(sorted([*FUNCTIONS, *OF_NAMES]))
+            known = sorted([*FUNCTIONS, *OF_NAMES])
+            help = did_you_mean(name, known) or "functions: " + ", ".join(known)
             if self.scope.lookup(name) is not None:
                 raise self.error("X004", f"`{name}` is a value and cannot be called", "", node.func)
             raise self.error("X001", f"unknown function `{name}`", help, node.func)

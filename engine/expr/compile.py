@@ -19,7 +19,7 @@ from engine.expr.runtime import HELPERS
 from engine.expr.scan import Scanned, scan
 from engine.expr.terms import Term, call, converted, fits, located, named, numeric
 from engine.expr.types import Compiled, ExpressionError, Kind, Scope, Type
-from schemas import units
+from schemas import unit_algebra, units
 from schemas.quantity import Unit, UnitKind
 
 Function = Callable[[Mapping[str, Any]], Any]
@@ -122,7 +122,7 @@ def _finished(term: Term, unit: Unit | None, difference: bool | None) -> Term:
         if difference is True and term.unit is not None and term.unit.is_point:
             term = _read_as_difference(term, term.unit.difference())
         if term.derived and term.unit is not None:
-            return converted(term, units.coherent(term.unit))
+            return converted(term, unit_algebra.coherent(term.unit))
         return term
     term = numeric(term, "a value with a unit")
     if difference is True:

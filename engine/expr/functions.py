@@ -25,7 +25,7 @@ from engine.expr.terms import (
     unify,
 )
 from engine.expr.types import ExpressionError, Kind
-from schemas import units
+from schemas import unit_algebra, units
 from schemas.quantity import Unit
 from schemas.units import DECIBEL, DIMENSIONLESS, PERCENT
 
@@ -121,7 +121,7 @@ def _sqrt(site: Site) -> Term:
     assert term.unit is not None
     if term.unit == DIMENSIONLESS:
         return _elementwise(site, term, DIMENSIONLESS)
-    return replace(_elementwise(site, term, units.power(term.unit, 0.5)), derived=True)
+    return replace(_elementwise(site, term, unit_algebra.power(term.unit, 0.5)), derived=True)
 
 
 def _is_nan(site: Site) -> Term:

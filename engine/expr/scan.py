@@ -14,8 +14,9 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.expr.braces import strip_braces
 from engine.expr.types import ExpressionError
-from schemas import units
+from schemas import unit_algebra, units
 from schemas.quantity import QuantityError, Unit, parse_quantity
 
 LONGEST_EXPRESSION = 500
@@ -57,50 +58,13 @@ class Scanned:
         return first, max(last, first + 1)
 
 
-# ---------------------------------------------------------------- braces
-
-
-def closing(text: str, start: int) -> int:
-    """Offset of the `}}` that ends an expression begun before `start`, strings left alone; -1 if there is none."""
-    quote = ""
-    i = start
-    while i < len(text):
-        char = text[i]
-        if quote:
-            if char == "\\":
-                i += 1
-            elif char == quote:
-                quote = ""
-        elif char in "\"'":
-            quote = char
-        elif text.startswith("}}", i):
-            return i
-        i += 1
-    return text.find("}}", start) if quote else -1
-
-
-def is_expression(text: str) -> bool:
-    """True when the text is wholly one `{{ … }}`."""
-    stripped = text.strip()
-    if not (stripped.startswith("{{") and stripped.endswith("}}") and len(stripped) >= 4):
-        return False
-    return closing(stripped, 2) == len(stripped) - 2
-
-
-def strip_braces(text: str) -> tuple[str, int]:
-    """The expression inside `{{ }}` and its offset; text without braces is returned as it is."""
-    if not is_expression(text):
-        return text, 0
-    lead = len(text) - len(text.lstrip()) + 2
-    return text[lead : len(text.rstrip()) - 2], lead
-
-
 # ---------------------------------------------------------------- tokens
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"[0-9]+,[0-9]+")
 _SYMBOL = re.compile(r"[A-Za-zµμΩΩ°℃]+")
 _POWER = re.compile(r"\^(-?[0-9](?:\.[0-9]+)?)|[²³]")
 _OPERATOR = re.compile(r"\*\*|//|==|!=|<=|>=|:=|[-+*/%<>(),\[\].:]")
@@ -190,7 +154,7 @@ class _Scanner:
             if char in "\"'":
                 position, unary = self._string(position), 0
             elif char.isascii() and (char.isdigit() or (char == "." and text[position + 1 : position + 2].isdigit())):
-                position, unary = self._number(position), 0
+                position, unary = self._number(position, depth), 0
             elif found := _NAME.match(text, position, end):
                 self._name(found)
                 unary = unary + 1 if found[0] == "not" else 0
@@ -254,9 +218,13 @@ class _Scanner:
 
     # ------------------------------------------------------------ numbers and their units
 
-    def _number(self, position: int) -> int:
+    def _number(self, position: int, depth: int) -> int:
         found = _NUMBER.match(self.text, position, self.end)
         assert found is not None
+        comma = _DECIMAL_COMMA.match(self.text, position, self.end)
+        if comma is not None and depth == 0:
+            help = f"write `{comma[0].replace(',', '.')}`"
+            raise self._error("X002", f"`{comma[0]}` has a decimal comma", help, position, comma.end())
         value = float(found[0])
         if not math.isfinite(value):
             raise self._error("X003", "the number is too large", "", position, found.end())
@@ -300,7 +268,7 @@ class _Scanner:
         if text[at:end] == "m":
             raise self._quantity_error(start, at, end)
         try:
-            return units.parse_unit(text[at:end]), end
+            return unit_algebra.parse_unit(text[at:end]), end
         except units.UnitError as error:
             raise self._error("Q005", error.message, error.help, at + error.start, at + error.end) from None
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.core.errors import EvaluationFailed
+from engine.expr.braces import closing
 from engine.expr.compile import compile_expression, evaluate
-from engine.expr.scan import closing
 from engine.expr.types import Compiled, ExpressionError, Kind, Scope
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from engine.expr.types import ExpressionError, Kind
-from schemas import units
+from schemas import unit_algebra
 from schemas.quantity import QuantityError, Unit, UnitKind, conversion, convert
 from schemas.units import DIMENSIONLESS
 
@@ -177,7 +177,7 @@ def unify(terms: Sequence[Term], what: str) -> tuple[list[Term], Unit | None, bo
             continue
         reading = next((r for r in term.readings if fits(r, target)), None)
         if reading is None:
-            raise _mismatch(term, lead, target, what)
+            raise mismatch(term, lead, target, what)
         result.append(converted(term, target, reading))
     return result, target, lead.derived
 
@@ -187,7 +187,7 @@ def _refuse_hidden_scale(term: Term, lead: Term) -> None:
         return
     if lead.unit.kind is UnitKind.DIFFERENCE or (term.is_constant and term.constant == 0):
         return
-    help = f"write the unit, such as `{units.coherent(lead.unit).symbol}` or `{lead.unit.symbol}`"
+    help = f"write the unit, such as `{unit_algebra.coherent(lead.unit).symbol}` or `{lead.unit.symbol}`"
     raise ExpressionError(
         "X009",
         f"the unit of this number is not clear beside a product in {lead.unit.symbol}",
@@ -197,7 +197,8 @@ def _refuse_hidden_scale(term: Term, lead: Term) -> None:
     )
 
 
-def _mismatch(term: Term, lead: Term, target: Unit, what: str) -> ExpressionError:
+def mismatch(term: Term, lead: Term, target: Unit, what: str) -> ExpressionError:
+    """The error for two terms whose units cannot stand side by side."""
     first, second = (term, lead) if term.start < lead.start else (lead, term)
     message = f"cannot {what.format(named(first.unit), named(second.unit))}"
     assert term.unit is not None
@@ -208,116 +209,6 @@ def _mismatch(term: Term, lead: Term, target: Unit, what: str) -> ExpressionErro
         help = "a level such as dBm and a ratio in dB are different things"
     start, end = min(term.start, lead.start), max(term.end, lead.end)
     return ExpressionError("X006", message, help, start, end)
-
-
-# ---------------------------------------------------------------- + and -
-
-
-def additive(left: Term, right: Term, operator: ast.operator, start: int, end: int) -> Term:
-    """`left + right` or `left - right` by the rules of points and differences."""
-    minus = isinstance(operator, ast.Sub)
-    what = "subtract {1} from {0}" if minus else "add {} and {}"
-    left, right, unit, other, derived = _offsets(left, right, minus, what)
-    code = located(ast.BinOp(left.code, operator, right.code), start, end)
-    value: Any = NOT_CONSTANT
-    if left.is_constant and right.is_constant:
-        value = left.constant - right.constant if minus else left.constant + right.constant
-        code_constant = constant(value, start, end)
-        return Term(Kind.NUMBER, unit, code_constant, start, end, value, other, derived)
-    return Term(joint_kind(left, right), unit, code, start, end, value, other, derived)
-
-
-Offsets = tuple[Term, Term, Unit | None, Unit | None, bool]
-
-
-def _offsets(left: Term, right: Term, minus: bool, what: str) -> Offsets:
-    """Both operands in fitting units, the unit of the result, its other reading, and whether it is derived."""
-    if _is_point(left):
-        return _point_and(left, right, minus, what)
-    if _is_point(right) and left.unit is not None and not minus:
-        right, left, unit, other, derived = _point_and(right, left, minus, what)
-        return left, right, unit, other, derived
-    if _is_point(right):
-        assert right.unit is not None
-        point = _as_point(left, right.unit)
-        if point is None or not minus:
-            return _plus_point(left, right, what)
-        return point, right, right.unit.difference(), None, False
-    if left.other is not None:
-        return _open_and(left, right, minus, what)
-    if right.other is not None and not minus:
-        right, left, unit, other, derived = _open_and(right, left, minus, what)
-        return left, right, unit, other, derived
-    (left, right), target, derived = unify([left, right], what)
-    return left, right, target, None, derived
-
-
-def _is_point(term: Term) -> bool:
-    return term.unit is not None and term.unit.is_point and term.other is None
-
-
-def _as_point(term: Term, point: Unit) -> Term | None:
-    if term.unit is None:
-        return converted(term, point)
-    reading = next(
-        (r for r in term.readings if r.dimension == point.dimension and r.kind is not UnitKind.DIFFERENCE), None
-    )
-    return None if reading is None else converted(term, point, reading)
-
-
-def _as_difference(term: Term, point: Unit) -> Term | None:
-    """The term as a difference to add to a point, or None."""
-    span = point.difference()
-    if term.unit is None:
-        return converted(term, span)
-    reading = next((r for r in term.readings if r.dimension == span.dimension and not r.is_point), None)
-    return None if reading is None else converted(term, span, reading)
-
-
-def _point_and(left: Term, right: Term, minus: bool, what: str) -> Offsets:
-    """A point plus or minus something: minus a point is a difference, plus or minus a difference is a point."""
-    point = left.unit
-    assert point is not None
-    span = point.difference()
-    if minus and right.unit is not None and right.unit.is_point:
-        if right.unit.dimension != point.dimension:
-            raise _mismatch(right, left, point, what)
-        open_reading = point if right.other is not None and right.unit == point else None
-        return left, converted(right, point, right.unit), span, open_reading, False
-    if minus and right.unit is None:
-        return left, converted(right, point), span, point, False
-    change = _as_difference(right, point)
-    if change is None:
-        error = _mismatch(right, left, point, what)
-        if right.unit is not None and right.unit.is_point and right.unit.dimension == point.dimension:
-            error.help = "the sum of two temperatures means nothing; add a difference, such as `5 degC` or `5 K`"
-            if point.kind is UnitKind.LEVEL:
-                error.help = "the sum of two levels means nothing; add a ratio in dB"
-        raise error
-    return left, change, point, None, False
-
-
-def _plus_point(left: Term, right: Term, what: str) -> Offsets:
-    """Something bare plus a point, or a difference minus a point, which means nothing."""
-    assert right.unit is not None
-    if left.unit is None:
-        return converted(left, right.unit.difference()), right, right.unit, None, False
-    raise _mismatch(left, right, right.unit, what)
-
-
-def _open_and(left: Term, right: Term, minus: bool, what: str) -> Offsets:
-    """An operand that may be a point or a difference, with one that is no settled point."""
-    assert left.unit is not None
-    assert left.other is not None
-    point = left.unit if left.unit.is_point else left.other
-    if minus and right.other is not None and right.unit is not None and right.unit.is_point:
-        if point.dimension != right.unit.dimension:
-            raise _mismatch(right, left, point, what)
-        return left, converted(right, point, right.unit), point.difference(), point, False
-    change = _as_difference(right, point)
-    if change is None:
-        raise _mismatch(right, left, point, what)
-    return left, change, left.unit, left.other, False
 
 
 # ---------------------------------------------------------------- * / ** // %
@@ -350,7 +241,7 @@ def scaled_unit(left: Unit, right: Unit, *, divide: bool) -> tuple[Unit, bool]:
         return left, False
     if left == DIMENSIONLESS and not divide:
         return right, False
-    return (units.divide(left, right) if divide else units.multiply(left, right)), True
+    return (unit_algebra.divide(left, right) if divide else unit_algebra.multiply(left, right)), True
 
 
 def settled(term: Term) -> Term:
