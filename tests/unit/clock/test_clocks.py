@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator
 from queue import SimpleQueue
 from typing import Any
@@ -450,8 +451,13 @@ def test_a_result_and_a_timed_event_happen_in_the_order_of_their_moments_even_wh
     seen: list[tuple[str, float]] = []
 
     def read() -> float:
-        source.moment += 5.0  # meanwhile the loop gets no turn
+        source.moment += 5.0
         return 3.3
+
+    def blocks_the_loop(_event: simpy.Event) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while clock._inbox.empty():
+            assert time.monotonic() < deadline
 
     def unit() -> Generator[Any, Any, None]:
         yield from clock.call("dmm", read)
@@ -463,6 +469,7 @@ def test_a_result_and_a_timed_event_happen_in_the_order_of_their_moments_even_wh
             seen.append(("tick", clock.now))
 
     process = clock.process(unit())
+    clock.timeout(0.0).callbacks.append(blocks_the_loop)
     clock.run(process & clock.process(monitor()))
     assert seen == [("tick", 2.0), ("tick", 4.0), ("read", 5.0), ("tick", 6.0), ("tick", 8.0)]
     clock.close()
@@ -634,6 +641,18 @@ def test_the_bound_of_a_call_is_real_time_at_any_speed() -> None:
 
     assert clock.run(bounded(clock, read, lambda: pytest.fail("it was in time"))) == "in time"
     assert clock.now == pytest.approx(10.0)
+    clock.close()
+
+
+def test_the_bound_of_a_call_does_not_begin_before_the_call_when_the_loop_is_late() -> None:
+    clock, source = scripted()
+
+    def unit() -> Generator[Any, Any, str]:
+        yield clock.timeout(1.0)
+        source.moment += 60.0
+        return (yield from clock.call_bounded("dmm", lambda: "in time", 0.02, lambda: pytest.fail("it was in time")))
+
+    assert clock.run(clock.process(unit())) == "in time"
     clock.close()
 
 
