@@ -60,6 +60,8 @@ class Site:
     def needs_series(self, term: Term) -> ExpressionError:
         """The error for an argument that is one value."""
         help = "inside a loop a name is the current value; `series(name)` is all of them so far"
+        if term.kind is Kind.CONDITIONS:
+            help = "to count, write `sum(where(…, 1, 0))`"
         return self.error(f"`{self.name}` needs a series, this is {term.kind}", help, term)
 
 

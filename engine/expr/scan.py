@@ -65,6 +65,8 @@ _STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[0-9]+,[0-9]+")
+_ONE_TIME = r"[0-9]+(?:\.[0-9]+)? ?(?:d|h|min|s|ms|us)"
+_DURATION = re.compile(rf"{_ONE_TIME}(?: {_ONE_TIME})+(?![\w(/*^.])")
 _SYMBOL = re.compile(r"[A-Za-zµμΩΩ°℃]+")
 _POWER = re.compile(r"\^(-?[0-9](?:\.[0-9]+)?)|[²³]")
 _OPERATOR = re.compile(r"\*\*|//|==|!=|<=|>=|:=|[-+*/%<>(),\[\].:]")
@@ -219,6 +221,7 @@ class _Scanner:
     # ------------------------------------------------------------ numbers and their units
 
     def _number(self, position: int, depth: int) -> int:
+        unit: Unit | None
         found = _NUMBER.match(self.text, position, self.end)
         assert found is not None
         comma = _DECIMAL_COMMA.match(self.text, position, self.end)
@@ -234,7 +237,10 @@ class _Scanner:
             end = stop.end() if stop else found.end() + 1
             help = "write it in decimal, without `_`"
             raise self._error("X002", f"`{self.text[position:end]}` is not a number", help, position, end)
-        unit, end = self._unit(position, found.end())
+        if duration := _DURATION.match(self.text, position, self.end):
+            value, unit, end = parse_quantity(duration[0], units.SECOND).value, units.SECOND, duration.end()
+        else:
+            unit, end = self._unit(position, found.end())
         self.numbers[position] = Literal(value, unit, end)
         self.out.append("1" * (end - position))
         return end
