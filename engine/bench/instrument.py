@@ -83,6 +83,16 @@ class Instrument:
                 "check the address in the station, or `identify` in the driver",
             )
 
+    def reopen(self) -> None:
+        """Reach it again after the connection was lost; raises ConnectionFailed, also where another one answers."""
+        session = self.opened()
+        self.state.doubt_all()
+        self.state.last_user = None
+        session.close()
+        session.open()
+        if self.spec.identify is not None:
+            self._identify(session, self.spec.identify)
+
     def close(self) -> None:
         """Let it go; may be called any number of times."""
         session, self.session = self.session, None

@@ -13,7 +13,7 @@ from engine.bench.commands import printable
 from engine.bench.instrument import Instrument
 from engine.bench.state import UNKNOWN
 from engine.core.bench import PropertyValue, SafeReport
-from engine.core.errors import BenchwrightError
+from engine.core.errors import BenchwrightError, ConnectionFailed
 from schemas.quantity import format_quantity
 
 RELATIVE = 1e-3
@@ -65,7 +65,13 @@ def _write(
     written: list[tuple[Access, PropertyValue]],
 ) -> None:
     try:
-        instrument.write(access, value)
+        try:
+            instrument.write(access, value)
+        except ConnectionFailed:
+            if faults:
+                raise  # it was tried before: do not wait for a dead instrument at every value
+            instrument.reopen()
+            instrument.write(access, value)
     except Exception as error:  # noqa: BLE001  whatever it is, the remaining values must be tried
         faults.append(f"{access.where} could not be set to {_shown(access, value)}: {_words(error)}")
     else:

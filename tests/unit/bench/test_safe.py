@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.core.bench import SafeReport, Target
+from engine.core.errors import ConnectionFailed
 
 
 def supply(fake: SimpleNamespace, **changes: Any) -> Any:
@@ -140,3 +141,30 @@ def test_an_instance_can_be_made_safe_by_its_key(fake: SimpleNamespace) -> None:
     rig = fake.rig(supply(fake, per_site=True), sites={0: "A", 1: "B"})
     assert rig.bench.make_safe_instance("psu@B") == SafeReport("psu@B", True, "")
     assert rig.sessions["psu@A"].take() == []
+
+
+def test_a_lost_connection_is_opened_again_to_make_it_safe(fake: SimpleNamespace) -> None:
+    rig = fake.rig(supply(fake))
+    lost = ["once"]
+
+    def gone(command: str) -> None:
+        if lost:
+            lost.pop()
+            raise ConnectionFailed("psu is gone")
+
+    rig.psu.on_write = gone
+    assert rig.bench.make_safe(0, "psu").verified is True
+    assert rig.life == ["open psu", "close psu", "open psu"]
+
+
+def test_a_dead_instrument_is_opened_again_only_once(fake: SimpleNamespace) -> None:
+    rig = fake.rig(supply(fake))
+
+    def gone(command: str) -> None:
+        raise ConnectionFailed("psu is gone")
+
+    rig.psu.on_write = gone
+    report = rig.bench.make_safe(0, "psu")
+    assert report.verified is False
+    assert report.message.count("psu is gone") == 3
+    assert rig.life == ["open psu", "close psu", "open psu"]
