@@ -44,15 +44,16 @@ class AirSegment:
             value += self.decay * exp(-h / self.response_s)
         return value
 
-    def bounds(self, time_s: float) -> tuple[float, float]:
-        """Two temperatures between which the air stays from ``time_s`` to the end of the segment."""
-        now = self.at(time_s)
+    def bounds(self, from_s: float, until_s: float) -> tuple[float, float]:
+        """Two temperatures between which the air stays from ``from_s`` to ``until_s``, both within the segment."""
+        now = self.at(from_s)
         if not self.slope:
-            return (now, self.level) if now < self.level else (self.level, now)
+            last = self.level if until_s == inf else self.at(until_s)
+            return (now, last) if now < last else (last, now)
         # The air always moves towards the reference, which is `lag` ahead of the line.
         lag = self.slope * self.response_s
-        begin = self.level + self.slope * (time_s - self.start_s) + lag
-        end = self.level + self.slope * (self.end_s - self.start_s) + lag
+        begin = self.level + self.slope * (from_s - self.start_s) + lag
+        end = self.level + self.slope * (until_s - self.start_s) + lag
         return min(now, begin, end), max(now, begin, end)
 
 

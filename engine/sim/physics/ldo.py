@@ -65,19 +65,24 @@ class Point(NamedTuple):
     """True when the supply is in constant current."""
 
 
-def solve(part: LdoParameters, case: float, drive: Drive, rise: float = 1.0) -> Point:
-    """The self-consistent state; ``rise`` is how much of its output the part allows (0 shut, 1 regulating)."""
+def solve(part: LdoParameters, case: float, drive: Drive, rise: float = 1.0, with_slope: bool = False) -> Point:
+    """The self-consistent state; ``rise`` is how much of its output the part allows (0 shut, 1 regulating).
+
+    In constant current the slope has to be found by two more solutions: it is 0 there unless it is asked for.
+    """
     vin = drive.voltage
     if vin <= 0.0:
         return Point(0.0, 0.0, 0.0, 0.0, 0.0, case, 0.0, False)
     point = _balance(part, case, vin, drive.load, rise)
     if point.iload + point.iq <= drive.current_limit:
         return point
-    point = _fold_back(part, case, drive, rise)
+    point = _fold_back(part, case, drive, rise)._replace(slope=0.0, limiting=True)
+    if not with_slope:
+        return point
     step = 0.01
     warmer = _fold_back(part, case + step, drive, rise).power
     cooler = _fold_back(part, case - step, drive, rise).power
-    return point._replace(slope=(warmer - cooler) / (2.0 * step), limiting=True)
+    return point._replace(slope=(warmer - cooler) / (2.0 * step))
 
 
 def _balance(part: LdoParameters, case: float, vin: float, demand: float, rise: float) -> Point:
@@ -99,7 +104,7 @@ def _balance(part: LdoParameters, case: float, vin: float, demand: float, rise: 
             diq *= vin / WAKE_V
         vout = rise * (fixed + part.vnom * tempco * warm)
         dvout = rise * part.vnom * tempco
-        kelvin = tj + 273.15
+        kelvin = max(tj + 273.15, 1.0)
         share = kelvin / 300.0
         dropout = part.vdo25 * share * share**0.5
         if vin - dropout < vout:
@@ -144,7 +149,7 @@ def _fold_back(part: LdoParameters, case: float, drive: Drive, rise: float) -> P
             vin = (low + high) / 2.0
         point = _balance(part, case, vin, drive.load, rise)
         excess = point.iload + point.iq - limit
-        if abs(excess) < 1e-14 or high - low < 1e-14:
+        if abs(excess) <= 1e-11 * limit or high - low < 1e-14:
             break
         if excess > 0.0:
             high, above = vin, excess

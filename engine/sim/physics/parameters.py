@@ -133,7 +133,23 @@ def read_constants(
                 "set `thermal_restart` below `thermal_shutdown`",
             )
         )
+    feedback = (ldo.theta_ca + ldo.theta_jc) * _steepest_heating(ldo)
+    if feedback >= 0.5:
+        problems.append(
+            ParameterProblem(
+                None,
+                f"this part could heat itself without end: a degree more makes it {feedback:.2g} degrees warmer",
+                "lower `theta_ca`, `theta_jc`, `iq25`, `tcq`, `tempco` or `current_limit`",
+            )
+        )
     return WorldConstants(ldo, ChamberParameters(settled=settled, **chamber), noise), problems
+
+
+def _steepest_heating(part: LdoParameters) -> float:
+    """Largest possible dP/dTj in W/°C, at 20 V and full load; thermal runaway begins where θ·dP/dTj reaches 1."""
+    quiescent = 20.0 * part.iq25 * abs(part.tcq)
+    output = (part.vnom * abs(part.tempco) * 1e-6 + 1.5 * part.vdo25 / 200.0) * part.current_limit
+    return quiescent + output
 
 
 def checked_constants(model: str, parameters: Mapping[str, object], settled: bool = False) -> WorldConstants:

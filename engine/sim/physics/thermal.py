@@ -19,6 +19,10 @@ LINEAR_K = 1e-8
 """Where curvature can move the case by no more than this, power counts as linear."""
 STEP_K = 1e-6
 """Largest correction a curved step may need; its error is far smaller."""
+OUTLOOKS = (inf, 256.0, 32.0, 4.0)
+"""How far ahead, in time constants of the case (at least 1 s), a piece may reach."""
+LONGEST_STEP = 64.0
+"""Longest curved step, measured alike: how long a visit to another mode could at most be overlooked."""
 SOFT_START_TIMES = 20.0
 """After so many time constants the output has risen to within 2e-9 and counts as risen."""
 
@@ -51,6 +55,8 @@ class CaseTemperature:
         self.chamber = chamber
         self.drive = Drive()
         self.event_s = start_s
+        self._scale_s = max(part.case_time, 1.0)
+        """What steps are measured by; not below 1 s, or a tiny part would be followed in tiny steps for hours."""
         self._settled = chamber.parameters.settled
         self._pieces: list[Piece] = []
         self._starts: list[float] = []
@@ -119,8 +125,8 @@ class CaseTemperature:
         since = (time_s - piece.rising_since) / self.part.soft_start
         return 1.0 if since >= SOFT_START_TIMES else -expm1(-since)
 
-    def _point(self, case: float, rise: float) -> Point:
-        return solve(self.part, case, self.drive, rise)
+    def _point(self, case: float, rise: float, with_slope: bool = False) -> Point:
+        return solve(self.part, case, self.drive, rise, with_slope)
 
     def _case_in(self, piece: Piece, time_s: float) -> float:
         h = time_s - piece.start_s
@@ -189,37 +195,24 @@ class CaseTemperature:
         tau = self.part.case_time
         if rising_since > -inf:
             rise_s = self.part.soft_start
-            end = min(time_s + rise_s / 2.0, rising_since + SOFT_START_TIMES * rise_s, air.end_s)
+            step_s = min(rise_s / 2.0, tau / 8.0, air.response_s / 8.0)
+            end = min(time_s + step_s, rising_since + SOFT_START_TIMES * rise_s, air.end_s)
             if end <= time_s:
-                end = time_s + rise_s / 2.0
+                end = time_s + step_s
             return Piece(time_s, end, case, shut, rising_since, is_linear=False)
         rise = 0.0 if shut else 1.0
-        point = self._point(case, rise)
-        low, high = air.bounds(time_s)
-        low, high = min(case, self._steady(low, rise)), max(case, self._steady(high, rise))
-        at_low, at_high = self._point(low, rise), self._point(high, rise)
-        if shut:
-            may_switch = self._point(low, 1.0).tj <= self.part.thermal_restart
-        else:
-            may_switch = self.drive.voltage > 0.0 and at_high.tj >= self.part.thermal_shutdown
-        curved = max(
-            abs(at_low.power - point.power - point.slope * (low - case)),
-            abs(at_high.power - point.power - point.slope * (high - case)),
-        )
-        is_linear = self.part.theta_ca * curved <= LINEAR_K and not (
-            point.limiting or at_high.limiting or at_low.limiting
-        )
-        if point.limiting and high - low < 1e-7:
-            is_linear = True
-        whole = self._linearised(time_s, air.end_s, case, shut, point, air, is_linear)
+        point = self._point(case, rise, with_slope=True)
+        horizon_s, is_linear, may_switch = self._outlook(time_s, case, shut, point, air)
+        whole = self._linearised(time_s, horizon_s, case, shut, point, air, is_linear)
         if is_linear and not may_switch:
             return whole
-        step_s = min(self._next_step_s, air.end_s - time_s, 4.0 * tau)
+        step_s = min(self._next_step_s, horizon_s - time_s, LONGEST_STEP * self._scale_s)
         if may_switch:
-            step_s = min(step_s, tau / 8.0)
+            step_s = min(step_s, self._scale_s / 8.0)
         while not is_linear:
-            reached = case + _moved(whole, step_s)
-            correction = abs(self._correction(whole, step_s, reached))
+            half = self._correction(whole, step_s / 2.0, case + _moved(whole, step_s / 2.0))
+            full = self._correction(whole, step_s, case + _moved(whole, step_s))
+            correction = max(abs(half), abs(full))
             if correction <= STEP_K:
                 self._next_step_s = step_s * min(3.0, 0.8 * (STEP_K / (correction + 1e-30)) ** (1.0 / 3.0))
                 break
@@ -230,6 +223,36 @@ class CaseTemperature:
         if may_switch:
             end = self._first_switch(whole, end)
         return self._linearised(time_s, end, case, shut, point, air, is_linear)
+
+    def _outlook(
+        self, time_s: float, case: float, shut: bool, point: Point, air: AirSegment
+    ) -> tuple[float, bool, bool]:
+        """How far one may look from here, whether power is linear until then, and whether the part may switch.
+
+        Looks to the end of the segment first, and nearer only where the part might trip or restart before that.
+        """
+        rise = 0.0 if shut else 1.0
+        horizon_s, is_linear = air.end_s, False
+        for reach in OUTLOOKS:
+            horizon_s = min(air.end_s, time_s + reach * self._scale_s)
+            low, high = air.bounds(time_s, horizon_s)
+            low, high = min(case, self._steady(low, rise)), max(case, self._steady(high, rise))
+            at_low, at_high = self._point(low, rise), self._point(high, rise)
+            curved = max(
+                abs(at_low.power - point.power - point.slope * (low - case)),
+                abs(at_high.power - point.power - point.slope * (high - case)),
+            )
+            one_mode = point.limiting == at_low.limiting == at_high.limiting
+            is_linear = one_mode and self.part.theta_ca * curved <= LINEAR_K
+            if self.drive.voltage <= 0.0:
+                return horizon_s, is_linear, False
+            if shut:
+                may_switch = self._point(low, 1.0).tj <= self.part.thermal_restart
+            else:
+                may_switch = at_high.tj >= self.part.thermal_shutdown
+            if not may_switch:
+                return horizon_s, is_linear, False
+        return horizon_s, is_linear, True
 
     def _linearised(
         self, time_s: float, end_s: float, case: float, shut: bool, point: Point, air: AirSegment, is_linear: bool
