@@ -18,6 +18,7 @@ STRETCHES = 300
 """Stretches of the x axis; each keeps its first, smallest, largest and last point at most."""
 MOST_LINES = 8
 MOST_CATEGORIES = 16
+MOST_COUNTED = 5000
 _FAIL = VERDICTS.index(Verdict.FAIL)
 
 
@@ -83,13 +84,13 @@ def chart_of(row: Row, x_unit: Callable[[str], str] = lambda _: "") -> Chart | N
             place = {name: float(i) for i, name in enumerate(names)}
             xs, x_name, categories = [place[str(v)] for v in points.axes[word]], word, tuple(names)
     varying = [name for name in others if len(set(points.axes[name])) > 1]
-    groups: dict[tuple[float | str, ...], list[int]] = {}
+    groups: dict[tuple[float | str, ...], Sequence[int]] = {(): range(count)}
     if varying:
+        members: dict[tuple[float | str, ...], list[int]] = {}
         columns = [points.axes[name] for name in varying]
         for i, key in enumerate(zip(*columns, strict=True)):
-            groups.setdefault(key, []).append(i)
-    else:
-        groups[()] = list(range(count))
+            members.setdefault(key, []).append(i)
+        groups = dict(members)
     first = row.first
     bound_values = [b for b in (first.low, first.high) if b is not None and math.isfinite(b)]
     scale = values.scale_for(bound_values if any(bound_values) else [row.low, row.high], first.unit_symbol)
@@ -139,10 +140,25 @@ def _x_axis(axes: dict[str, array[float] | list[float | str]]) -> str | None:
     best, most = None, 1
     for name, column in axes.items():
         if isinstance(column, array):
-            different = len({v for v in column if math.isfinite(v)})
+            different = _different(column)
             if different >= most and different > 1:
                 best, most = name, different
     return best
+
+
+def _different(column: Sequence[float]) -> int:
+    """How many different numbers; no further than MOST_COUNTED, where one axis is as good as another."""
+    seen: set[float] = set()
+    for value in column:
+        if math.isfinite(value):
+            seen.add(value)
+            if len(seen) >= MOST_COUNTED:
+                break
+    return len(seen)
+
+
+def _drawable(x: float, y: float) -> bool:
+    return x - x == 0 and y - y == 0  # neither NaN nor infinite
 
 
 def _category_axis(axes: dict[str, array[float] | list[float | str]]) -> str | None:
@@ -152,7 +168,7 @@ def _category_axis(axes: dict[str, array[float] | list[float | str]]) -> str | N
     return None
 
 
-def _nearest_to_limits(groups: dict[tuple[float | str, ...], list[int]], row: Row) -> list[tuple[float | str, ...]]:
+def _nearest_to_limits(groups: dict[tuple[float | str, ...], Sequence[int]], row: Row) -> list[tuple[float | str, ...]]:
     points = row.points
 
     def margin(i: int) -> float:
@@ -165,11 +181,9 @@ def _nearest_to_limits(groups: dict[tuple[float | str, ...], list[int]], row: Ro
     return [key for key in groups if key in kept]
 
 
-def _line(label: str, members: list[int], xs: Sequence[float], row: Row, scale: values.Scale) -> Line:
+def _line(label: str, members: Sequence[int], xs: Sequence[float], row: Row, scale: values.Scale) -> Line:
     y, verdicts = row.points.y, row.points.verdicts
-    drawn = [i for i in members if math.isfinite(y[i]) and math.isfinite(xs[i])]
-    drawn.sort(key=lambda i: xs[i])
-    drawn = decimate(drawn, xs, y)
+    drawn = decimate(members, xs, y)
     return Line(
         label,
         tuple(xs[i] for i in drawn),
@@ -178,51 +192,58 @@ def _line(label: str, members: list[int], xs: Sequence[float], row: Row, scale: 
     )
 
 
-def decimate(members: list[int], xs: Sequence[float], ys: Sequence[float], stretches: int = STRETCHES) -> list[int]:
-    """At most four members for each stretch of x: first, smallest, largest and last, in order of x."""
+def decimate(members: Sequence[int], xs: Sequence[float], ys: Sequence[float], stretches: int = STRETCHES) -> list[int]:
+    """Those of the members that are numbers, in order of x.
+
+    Of many, at most four for each stretch of x: first, smallest, largest and last; in one pass and without sorting them.
+    """
     if len(members) <= 4 * stretches:
-        return members
-    low, high = xs[members[0]], xs[members[-1]]
-    width = (high - low) / stretches
-    kept: list[int] = []
-    start = 0
-    for stretch in range(stretches):
-        end = start
-        edge = low + (stretch + 1) * width
-        last = stretch == stretches - 1
-        while end < len(members) and (last or xs[members[end]] < edge):
-            end += 1
-        part = members[start:end]
-        if part:
-            picks = {0, len(part) - 1}
-            picks.add(min(range(len(part)), key=lambda n: ys[part[n]]))
-            picks.add(max(range(len(part)), key=lambda n: ys[part[n]]))
-            kept += [part[n] for n in sorted(picks)]
-        start = end
-    return kept
+        return sorted((i for i in members if _drawable(xs[i], ys[i])), key=xs.__getitem__)
+    low = min((xs[i] for i in members if _drawable(xs[i], ys[i])), default=0.0)
+    high = max((xs[i] for i in members if _drawable(xs[i], ys[i])), default=0.0)
+    per_stretch = stretches / (high - low) if high > low else 0.0
+    kept: list[list[int] | None] = [None] * stretches
+    for i in members:
+        x, y = xs[i], ys[i]
+        if not _drawable(x, y):
+            continue
+        stretch = min(stretches - 1, int((x - low) * per_stretch))
+        four = kept[stretch]
+        if four is None:
+            kept[stretch] = [i, i, i, i]
+            continue
+        if x < xs[four[0]]:
+            four[0] = i
+        if x >= xs[four[3]]:
+            four[3] = i
+        if y < ys[four[1]]:
+            four[1] = i
+        elif y > ys[four[2]]:
+            four[2] = i
+    return sorted({i for four in kept if four for i in four}, key=lambda i: (xs[i], i))
 
 
 def _bounds(row: Row, xs: Sequence[float], scale: values.Scale, x_low: float, x_high: float) -> tuple[Bound, ...]:
     found = []
     for side, column in (("upper", row.points.high), ("lower", row.points.low)):
-        present = [i for i in range(len(column)) if math.isfinite(column[i]) and math.isfinite(xs[i])]
-        if not present:
+        first = next((bound for bound in column if math.isfinite(bound)), None)
+        if first is None:
             continue
-        first = column[present[0]]
-        if all(column[i] == first for i in present):
+        if all(bound == first for bound in column if bound == bound):
             text = f"{side} limit {values.with_unit(values.number_text(scale.of(first), 9), scale.unit)}"
             found.append(Bound(text, (x_low, x_high), (scale.of(first),) * 2))
             continue
         # Where lines differ in their limit at one x, the tightest is drawn.
         tightest: dict[float, float] = {}
-        for i in present:
+        for i, bound in enumerate(column):
+            if not _drawable(xs[i], bound):
+                continue
             known = tightest.get(xs[i])
-            bound = column[i]
             if known is None or (bound < known if side == "upper" else bound > known):
                 tightest[xs[i]] = bound
         places = sorted(tightest)
         heights = [tightest[x] for x in places]
-        kept = decimate(list(range(len(places))), places, heights)
+        kept = decimate(range(len(places)), places, heights)
         found.append(Bound(f"{side} limit", tuple(places[i] for i in kept), tuple(scale.of(heights[i]) for i in kept)))
     return tuple(found)
 
@@ -231,9 +252,13 @@ def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
     """At most about `most` round numbers from `low` to `high`: steps of 1, 2, 2.5 or 5 times a power of ten."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return [low] if math.isfinite(low) else []
-    raw = (high - low) / most
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next((m * magnitude for m in (1, 2, 2.5, 5) if m * magnitude >= raw * 0.999), 10 * magnitude)
+    magnitude = 10.0 ** math.floor(math.log10((high - low) / most))
+
+    def awkward(multiple: float) -> int:
+        s = multiple * magnitude
+        return abs(math.floor(high / s + 1e-9) - math.ceil(low / s - 1e-9) + 1 - most) + (multiple == 2.5)
+
+    step = min((1, 2, 5, 10, 2.5), key=awkward) * magnitude
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [n * step if n else 0.0 for n in range(first, min(last, first + 50) + 1)]

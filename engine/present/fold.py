@@ -118,6 +118,7 @@ class Row:
     verdict: Verdict = Verdict.UNJUDGED
     worst: Measurement | None = None
     """The one with the worst verdict, and among those the smallest margin."""
+    worst_key: tuple[int, float] = (-1, 0.0)
     counts: dict[Verdict, int] = field(default_factory=dict)
     points: Points = field(default_factory=Points)
     listed: list[Measurement] = field(default_factory=list)
@@ -177,8 +178,9 @@ class Row:
         self.counts[verdict] = self.counts.get(verdict, 0) + 1
         if verdict is not self.verdict:
             self.verdict = worse(self.verdict, verdict)
-        if self.worst is None or _key(m) > _key(self.worst):
-            self.worst = m
+        key = _badness(m)
+        if self.worst is None or key > self.worst_key:
+            self.worst, self.worst_key = m, key
         if (m.low, m.high) != (self.first.low, self.first.high):
             self.limits_vary = True
         if len(self.listed) < POINTS_LISTED:
@@ -191,9 +193,15 @@ class Row:
         points.low.append(math.nan if m.low is None else m.low)
         points.high.append(math.nan if m.high is None else m.high)
         points.verdicts.append(_VERDICT_INDEX[m.verdict])
-        given = dict(m.axes)
         if self.count == 1:
-            points.axes = {name: array("d") for name in given}
+            points.axes = {name: array("d") for name, _ in m.axes}
+        elif len(points.axes) == 1 == len(m.axes):  # by far the most frequent, so without a dictionary
+            [(name, value)] = m.axes
+            only = points.axes.get(name)
+            if type(only) is array and type(value) is float:
+                only.append(value)
+                return
+        given = dict(m.axes)
         for name, column in points.axes.items():
             value = given.get(name, math.nan)
             if isinstance(column, array):
@@ -204,11 +212,16 @@ class Row:
             column.append(value)
 
 
-def _key(m: Measurement) -> tuple[int, float]:
-    margin = m.margin if m.margin is not None and not math.isnan(m.margin) else -math.inf
-    rank = {Verdict.UNJUDGED: 0, Verdict.PASS: 1, Verdict.MARGINAL: 2, Verdict.FAIL: 3}[m.verdict]
-    missing = rank == 3 and margin == -math.inf
-    return rank, math.inf if missing else -margin
+_RANKS = {Verdict.UNJUDGED: 0, Verdict.PASS: 1, Verdict.MARGINAL: 2, Verdict.FAIL: 3}
+
+
+def _badness(m: Measurement) -> tuple[int, float]:
+    """Higher is worse: by verdict, then by margin; a failure without a margin, as of no reading, is the worst."""
+    rank = _RANKS[m.verdict]
+    margin = m.margin
+    if margin is None or margin != margin:
+        return rank, math.inf if rank == 3 else -math.inf
+    return rank, -margin
 
 
 def _same_text(row: Row) -> str:

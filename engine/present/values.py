@@ -119,7 +119,7 @@ def value_text(value: Value, unit: str = "", digits: int = 6) -> str:
 
 
 def judged_digits(value: float, low: float | None, high: float | None, scale: Scale) -> str:
-    """A number with the digits its limits ask for, and more where it would read like a limit that it is not."""
+    """A number with the digits its limits ask for, and more where it would read as being on another side of one."""
     if not math.isfinite(value):
         return number_text(value)
     bounds = [scale.of(b) for b in (low, high) if b is not None and math.isfinite(b)]
@@ -128,11 +128,10 @@ def judged_digits(value: float, low: float | None, high: float | None, scale: Sc
         return number_text(shown)
     width = abs(bounds[1] - bounds[0]) if len(bounds) == 2 and bounds[0] != bounds[1] else abs(bounds[0])
     decimals = decimals_for(width or shown)
-    if abs(shown) >= 1e9 or abs(shown) > 1e6 * max(map(abs, bounds), default=1.0) > 0:
-        return number_text(shown)
-    for digits in range(decimals, 13):
-        text = f"{shown:.{digits}f}"
-        if all(float(text) != bound or bound == shown for bound in bounds):
+    huge = abs(shown) >= 1e9 or abs(shown) > 1e6 * max(map(abs, bounds)) > 0
+    texts = [number_text(shown)] if huge else [f"{shown:.{digits}f}" for digits in range(decimals, 13)]
+    for text in texts:
+        if all(_side(float(text), bound) == _side(shown, bound) for bound in bounds):
             return text
     return repr(shown)
 
@@ -217,6 +216,10 @@ def duration_text(seconds: float | None) -> str:
 
 def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
     return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"
+
+
+def _side(value: float, bound: float) -> int:
+    return (value > bound) - (value < bound)
 
 
 def _number(value: Any) -> float | None:

@@ -15,6 +15,7 @@ from schemas.documents import Value
 NUMBER, TEXT, BOOL, NONE = "number", "text", "bool", "none"
 
 _names: dict[str, str] = {}
+_decode = json.JSONDecoder().raw_decode
 
 
 def axes_text(axes: tuple[tuple[str, float | str], ...]) -> str:
@@ -36,7 +37,7 @@ def axes_text(axes: tuple[tuple[str, float | str], ...]) -> str:
 
 
 def axes_from(text: str | None) -> tuple[tuple[str, float | str], ...]:
-    return tuple(json.loads(text).items()) if text else ()
+    return tuple(_decode(text)[0].items()) if text else ()
 
 
 def encode_value(value: Value) -> tuple[str, float | None, str | None]:

@@ -110,7 +110,7 @@ class Story:
             bounds += [high - value] if high is not None else []
             margin = min(bounds)
         if limit is None:
-            given = {"between": [low, high], "unit": unit}
+            given = {"kind": "band", **{k: v for k, v in (("low", low), ("high", high)) if v is not None}}
             limit = json.dumps(given) if verdict is not Verdict.UNJUDGED else ""
         document = Measured(
             0, node, attempt, order, name, value, unit, verdict, self.t + 0.5, low, high, limit, margin, axes,  # type: ignore[arg-type]
@@ -179,8 +179,12 @@ def failing_run(started: RunStarted | None = None) -> list[Document]:
     story.measure("ripple", 0.0061, "V", Verdict.FAIL, high=0.005, node="steps/ripple", attempt=1, final=False)
     story.measure("ripple", 0.0032, "V", Verdict.PASS, high=0.005, node="steps/ripple", attempt=2)
     story.measure("iq", math.nan, "A", Verdict.FAIL, high=50e-6, node="steps/iq", margin=math.nan)
-    story.measure("revision", "B2", "", Verdict.PASS, limit='{"one_of": ["B1", "B2"]}', node="steps/revision")
-    story.measure("power_good", False, "", Verdict.FAIL, limit='{"equals": true}', node="steps/power_good")
+    story.measure(
+        "revision", "B2", "", Verdict.PASS, limit='{"kind": "one_of", "values": ["B1", "B2"]}', node="steps/revision"
+    )
+    story.measure(
+        "power_good", False, "", Verdict.FAIL, limit='{"kind": "equals", "value": true}', node="steps/power_good"
+    )
     story.measure("note", None, "", node="steps/note", diagnostic=True, json_value='{"a": [1, 2]}')
     story.attach("scope.png", b"\x89PNG\r\n\x1a\n....")
     story.node(
@@ -196,7 +200,7 @@ def long_run(points: int, seed: int = 1, started: RunStarted | None = None) -> I
     noise = random.Random(seed)
     yield started or run_started()
     yield UnitStarted(0, "LDO0042", "A", 0.0)
-    limit = '{"between": [3.234, 3.366]}'
+    limit = '{"kind": "band", "low": 3.234, "high": 3.366}'
     t = 0.0
     for i in range(points):
         axes = (("temperature", -40.0 + i * 125.0 / points),)

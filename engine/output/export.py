@@ -1,0 +1,102 @@
+"""The measurements of a run as rows: the same run gives the same bytes, wherever and whenever it is exported.
+
+Rows come in order of (unit, plan, attempt, name). Wall times and the run's id differ between two runs that are otherwise
+equal, so they are left out unless asked for. Numbers are written so that reading them gives the same float.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Any, TextIO
+
+from engine.core.errors import UsageError
+from engine.store import JournalReader, MeasurementRecord, RunRecord
+
+COLUMNS = (
+    *("unit", "serial", "site", "order", "node", "attempt", "name", "value", "value_unit", "verdict", "low", "high"),
+    *("margin", "limit", "samples", "spread", "source", "instrument", "net", "pin", "diagnostic", "json"),
+)
+TIMES = ("run", "t", "wall")
+"""What tells two equal runs apart; `t` too, since a wall clock never repeats."""
+
+
+def write_csv(journal: JournalReader, run: RunRecord, stream: TextIO, *, times: bool = False) -> int:
+    """Write a header and one line a value; returns the number of values. Each axis has a column `axis_<name>`."""
+    axes = journal.axes(run)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*(TIMES if times else ()), *COLUMNS, *(f"axis_{name}" for name in axes)])
+    units = _units(journal, run)
+    count = 0
+    for m in _rows(journal, run):
+        given = dict(m.axes)
+        row = [*_times(run, m), *_fields(m, units)] if times else _fields(m, units)
+        writer.writerow([*map(_cell, row), *(_cell(given.get(name)) for name in axes)])
+        count += 1
+    return count
+
+
+def write_jsonl(journal: JournalReader, run: RunRecord, stream: TextIO, *, times: bool = False) -> int:
+    """Write one JSON object a value; returns the number of values. What is no number in JSON is text: "NaN"."""
+    units = _units(journal, run)
+    names = (*TIMES, *COLUMNS) if times else COLUMNS
+    count = 0
+    for m in _rows(journal, run):
+        row = [*_times(run, m), *_fields(m, units)] if times else _fields(m, units)
+        document = dict(zip(names, map(json_safe, row), strict=True))
+        document["axes"] = {name: json_safe(value) for name, value in m.axes}
+        stream.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
+        count += 1
+    return count
+
+
+Writer = Callable[..., int]
+FORMATS: dict[str, Writer] = {"csv": write_csv, "jsonl": write_jsonl}
+
+
+def writer_for(format_: str) -> Writer:
+    """The writer of a format; raises UsageError."""
+    try:
+        return FORMATS[format_]
+    except KeyError:
+        raise UsageError(f"there is no export format `{format_}`", f"known: {', '.join(FORMATS)}") from None
+
+
+def json_safe(value: Any) -> Any:
+    """The value, or its name where JSON has no number for it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _rows(journal: JournalReader, run: RunRecord) -> Iterator[MeasurementRecord]:
+    for _, group in groupby(journal.measurements(run), key=lambda m: (m.unit, m.order, m.attempt)):
+        yield from sorted(group, key=lambda m: m.name)
+
+
+def _units(journal: JournalReader, run: RunRecord) -> dict[int, tuple[str, str]]:
+    return {unit.unit: (unit.serial, unit.site) for unit in journal.units(run)}
+
+
+def _times(run: RunRecord, m: MeasurementRecord) -> list[Any]:
+    return [run.id, m.t, m.wall]
+
+
+def _fields(m: MeasurementRecord, units: dict[int, tuple[str, str]]) -> list[Any]:
+    serial, site = units.get(m.unit, ("", ""))
+    return [
+        *(m.unit, serial, site, m.order, m.node, m.attempt, m.name, m.value, m.unit_symbol, m.verdict.value),
+        *(m.low, m.high, m.margin, m.limit, m.samples, m.spread, m.source, m.instrument, m.net, m.pin),
+        *(m.diagnostic, m.json_value),
+    ]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,263 @@
+"""A run as one self-contained HTML page: no network, no script, prints on A4.
+
+The page says first how the run ended and why. Its size is bounded: a sweep is one row and one picture however many points
+it has.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from engine.output.causes import MOST as MOST_CAUSES
+from engine.output.causes import causes
+from engine.output.logo import data_uri
+from engine.present import values
+from engine.present.chart import chart_of
+from engine.present.fold import LONGEST_LIST, Measurement, Row, Table, axes_text, fold, position
+from engine.present.svg import svg
+from engine.present.verdicts import headline, mark
+from engine.store import JournalReader, RunRecord, UnitRecord
+from schemas.documents import Outcome, Verdict
+
+MOST_ROWS = 1000
+MOST_CHARTS = 60
+MOST_LOG = 500
+MOST_POINTS = 60
+"""Points of a sweep listed one by one below its chart; a longer one is in the export."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """The section `report` of the settings."""
+
+    company: str = ""
+    logo: Path | None = None
+    include_charts: bool = True
+    confidentiality: str = ""
+    """A line at the foot of the page; empty for none."""
+
+
+def html_report(
+    journal: JournalReader, run: RunRecord, settings: ReportSettings | None = None, zone: tzinfo | None = None
+) -> str:
+    """The page; times are local unless a zone is given. Raises UsageError for a logo that cannot be shown."""
+    settings = settings or ReportSettings()
+    table = fold(journal.measurements(run))
+    tally = journal.tally(run)
+    found = causes(journal, run, table.rows) if run.status not in ("pass", "marginal") else []
+    events = [event for event in journal.events(run, limit=MOST_LOG * 4) if event.document == "Logged"]
+    left = journal.nodes(run, [Outcome.SKIPPED, Outcome.NOT_RUN])
+    not_run, not_run_left_out = _some(left, LONGEST_LIST)
+    return str(
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run=run,
+            mark=mark(run.status),
+            headline=headline(run.status),
+            settings=settings,
+            logo=data_uri(settings.logo) if settings.logo else "",
+            started=_moment(run.started_wall, zone),
+            finished=_moment(run.finished_wall, zone),
+            identity=_identity(run, zone),
+            tally=tally,
+            cards=_cards(run, tally),
+            judged=tally.passed + tally.marginal + tally.failed,
+            causes=found[:MOST_CAUSES],
+            causes_left_out=max(0, len(found) - MOST_CAUSES),
+            units=[_unit(unit, table, run, settings) for unit in _units(journal, run, table)],
+            table=table,
+            instruments=journal.instruments(run),
+            parameters=[(name, _parameter(run, name, value)) for name, value in run.parameters.items()],
+            environment=[
+                (name.replace("_", " "), _plain_text(value))
+                for name, value in run.environment.items()
+                if name not in ("git_commit", "git_dirty")  # said above
+            ],
+            files=journal.files(run),
+            attachments=journal.attachments(run),
+            notes=[(_moment(note.wall, zone), note.author, note.text) for note in journal.notes(run)],
+            events=events[:MOST_LOG],
+            events_left_out=max(0, len(events) - MOST_LOG),
+            not_run=not_run,
+            not_run_left_out=not_run_left_out,
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["duration"] = values.duration_text
+    environment.filters["unit"] = values.pretty_unit
+    environment.filters["axes"] = axes_text
+    environment.filters["shown"] = _shown
+    environment.globals["mark_of"] = mark
+    return environment
+
+
+def _moment(wall: float | None, zone: tzinfo | None) -> str:
+    if wall is None:
+        return ""
+    return f"{datetime.fromtimestamp(wall, zone).astimezone(zone):%Y-%m-%d %H:%M:%S %z}"
+
+
+def _identity(run: RunRecord, zone: tzinfo | None) -> list[tuple[str, str]]:
+    git = ""
+    if commit := run.environment.get("git_commit"):
+        git = str(commit)[:12] + (" with uncommitted changes" if run.environment.get("git_dirty") else "")
+    duration = values.duration_text(run.duration_s)
+    if duration and run.clock == "virtual":
+        duration += " simulated"
+    if duration and run.planned_s is not None:
+        duration += f", predicted {values.duration_text(run.planned_s)}"
+    pairs = [
+        ("Run", run.id),
+        ("Sequence", f"{run.sequence} {run.version}".strip()),
+        ("Station", run.station),
+        ("Operator", run.operator),
+        ("Started", _moment(run.started_wall, zone)),
+        ("Duration", duration),
+        ("Limit set", run.limit_set or ""),
+        ("Clock and seed", f"{run.clock}, seed {run.seed}"),
+        ("Git commit", git),
+        *((name, str(value)) for name, value in run.meta.items()),
+    ]
+    return [(name, text) for name, text in pairs if text]
+
+
+def _cards(run: RunRecord, tally: Any) -> list[tuple[str, int, str]]:
+    cards = [
+        ("passed", tally.passed, "good"),
+        ("marginal", tally.marginal, "warn"),
+        ("failed", tally.failed, "bad"),
+        ("errors", tally.errors, "bad"),
+        ("unjudged", tally.unjudged, "quiet"),
+        ("skipped", tally.skipped, "quiet"),
+    ]
+    return [(name, count, tone if count else "none") for name, count, tone in cards]
+
+
+def _units(journal: JournalReader, run: RunRecord, table: Table) -> list[UnitRecord]:
+    """The units of the run; one without a name for values that belong to none."""
+    units = journal.units(run)
+    known = {unit.unit for unit in units}
+    strays = sorted({row.unit for row in table.rows} - known)
+    return [*units, *(UnitRecord(u, "", "", {}, 0.0, None, None, "", run.tally.__class__()) for u in strays)]
+
+
+def _unit(unit: UnitRecord, table: Table, run: RunRecord, settings: ReportSettings) -> dict[str, Any]:
+    rows = [row for row in table.rows if row.unit == unit.unit]
+    shown = rows
+    if len(rows) > MOST_ROWS:
+        worst = sorted(rows, key=lambda row: -mark(row.verdict).rank)[:MOST_ROWS]
+        kept = set(map(id, worst))
+        shown = [row for row in rows if id(row) in kept]
+    charts = 0
+    sweeps: list[dict[str, Any]] = []
+    for row in shown:
+        if not row.swept:
+            continue
+        drawing = ""
+        if settings.include_charts and charts < MOST_CHARTS:
+            drawing, note = _drawing(row, run, f"u{unit.unit}c{charts}")
+            charts += bool(drawing)
+        else:
+            note = ""
+        points = row.listed if row.count <= MOST_POINTS else []
+        sweeps.append({"row": row, "shown": row.shown(), "svg": drawing, "note": note, "points": points})
+    status = unit.outcome or (run.status if run.outcome is None else "")
+    sweeps.sort(key=lambda sweep: -mark(sweep["row"].verdict).rank)
+    return {
+        "unit": unit,
+        "mark": mark(status) if status else None,
+        "rows": [_line(row) for row in shown],
+        "left_out": len(rows) - len(shown),
+        "sweeps": sweeps,
+    }
+
+
+def _drawing(row: Row, run: RunRecord, identifier: str) -> tuple[Markup | str, str]:
+    chart = chart_of(row, lambda axis: run.units.get(axis, ""))
+    if chart is None:
+        return "", ""
+    return Markup(svg(chart, identifier=identifier)), chart.note  # svg() escapes every text
+
+
+def _line(row: Row) -> dict[str, Any]:
+    m = row.worst if row.worst is not None else row.first
+    low_at = position(row.low, m.low, m.high)
+    high_at = position(row.high, m.low, m.high)
+    bar = None
+    if low_at is not None and high_at is not None:
+        bar = {
+            "left": round(low_at * 100, 1),
+            "width": round((high_at - low_at) * 100, 1),
+            "lower": m.low is not None,
+            "upper": m.high is not None,
+        }
+    notes = []
+    if row.first.samples > 1:
+        notes.append(f"{row.first.samples} samples")
+    if not row.swept and row.first.spread is not None:
+        scale = values.scale_for([row.first.spread], _difference(row.first.unit_symbol))
+        notes.append("s = " + values.with_unit(values.number_text(scale.of(row.first.spread), 3), scale.unit))
+    if not row.swept and row.first.axes:
+        notes.append(axes_text(row.first.axes))
+    notes += [f"{word} {text}" for word, text in (("net", row.first.net), ("pin", row.first.pin)) if text]
+    if row.first.attempt > 1:
+        notes.append(f"attempt {row.first.attempt}")
+    if extra := values.limit_notes(m.limit, m.unit_symbol):
+        notes.append(extra)
+    if row.swept and m.axes and row.verdict is not Verdict.UNJUDGED:
+        notes.append(f"worst at {axes_text(m.axes)}")
+    return {"row": row, "shown": row.shown(), "mean": row.mean_text(), "mark": mark(row.verdict), "bar": bar,
+            "notes": ", ".join(notes)}  # fmt: skip
+
+
+def _difference(unit: str) -> str:
+    return "K" if unit == "degC" else unit
+
+
+def _shown(m: Measurement) -> values.Shown:
+    return values.judged(m.value, m.unit_symbol, m.low, m.high, m.limit, m.margin)
+
+
+def _parameter(run: RunRecord, name: str, value: Any) -> str:
+    unit = values.pretty_unit(run.units.get(name, ""))
+    if isinstance(value, list):
+        return values.with_unit(", ".join(_plain_text(item) for item in value), unit)
+    return values.with_unit(_plain_text(value), unit)
+
+
+def _plain_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return values.number_text(value, 12)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _some(items: Any, most: int) -> tuple[list[Any], int]:
+    kept: list[Any] = []
+    left = 0
+    for item in items:
+        if len(kept) < most:
+            kept.append(item)
+        else:
+            left += 1
+    return kept, left
