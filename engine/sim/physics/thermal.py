@@ -9,11 +9,11 @@ Rosenbrock steps of third order (M. Hochbruck, A. Ostermann, "Exponential integr
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from math import exp, expm1, fmod, inf
 
 from engine.sim.physics.chamber import AirSegment, Chamber
 from engine.sim.physics.ldo import Drive, LdoParameters, Point, solve
+from engine.sim.physics.piece import Piece, moved_by, phi3
 
 LINEAR_K = 1e-8
 """Where curvature can move the case by no more than this, power counts as linear."""
@@ -23,28 +23,10 @@ OUTLOOKS = (inf, 256.0, 32.0, 4.0)
 """How far ahead, in time constants of the case (at least 1 s), a piece may reach."""
 LONGEST_STEP = 64.0
 """Longest curved step, measured alike: how long a visit to another mode could at most be overlooked."""
+RISING_K = 1e-7
+"""Largest error of a step while the output rises."""
 SOFT_START_TIMES = 20.0
 """After so many time constants the output has risen to within 2e-9 and counts as risen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The case from ``start_s`` to ``end_s``, a closed form in the time since the start."""
-
-    start_s: float
-    end_s: float
-    case: float
-    shut: bool
-    rising_since: float
-    """When the output began to rise; ``-inf`` once it has risen."""
-    is_linear: bool = True
-    rate: float = 0.0
-    force: float = 0.0
-    force_slope: float = 0.0
-    force_decay: float = 0.0
-    decay_rate: float = 0.0
-    power: float = 0.0
-    slope: float = 0.0
 
 
 class CaseTemperature:
@@ -136,7 +118,7 @@ class CaseTemperature:
             return piece.case
         if piece.rising_since > -inf:
             return self._runge_kutta(piece, h)
-        linear = piece.case + _moved(piece, h)
+        linear = piece.case + moved_by(piece, h)
         if piece.is_linear:
             return linear
         return linear + self._correction(piece, h, linear)
@@ -192,14 +174,8 @@ class CaseTemperature:
 
     def _next_piece(self, time_s: float, case: float, shut: bool, rising_since: float) -> Piece:
         air = self.chamber.segment(time_s)
-        tau = self.part.case_time
         if rising_since > -inf:
-            rise_s = self.part.soft_start
-            step_s = min(rise_s / 2.0, tau / 8.0, air.response_s / 8.0)
-            end = min(time_s + step_s, rising_since + SOFT_START_TIMES * rise_s, air.end_s)
-            if end <= time_s:
-                end = time_s + step_s
-            return Piece(time_s, end, case, shut, rising_since, is_linear=False)
+            return self._rising_piece(time_s, case, shut, rising_since, air)
         rise = 0.0 if shut else 1.0
         point = self._point(case, rise, with_slope=True)
         horizon_s, is_linear, may_switch = self._outlook(time_s, case, shut, point, air)
@@ -210,8 +186,8 @@ class CaseTemperature:
         if may_switch:
             step_s = min(step_s, self._scale_s / 8.0)
         while not is_linear:
-            half = self._correction(whole, step_s / 2.0, case + _moved(whole, step_s / 2.0))
-            full = self._correction(whole, step_s, case + _moved(whole, step_s))
+            half = self._correction(whole, step_s / 2.0, case + moved_by(whole, step_s / 2.0))
+            full = self._correction(whole, step_s, case + moved_by(whole, step_s))
             correction = max(abs(half), abs(full))
             if correction <= STEP_K:
                 self._next_step_s = step_s * min(3.0, 0.8 * (STEP_K / (correction + 1e-30)) ** (1.0 / 3.0))
@@ -223,6 +199,24 @@ class CaseTemperature:
         if may_switch:
             end = self._first_switch(whole, end)
         return self._linearised(time_s, end, case, shut, point, air, is_linear)
+
+    def _rising_piece(self, time_s: float, case: float, shut: bool, rising_since: float, air: AirSegment) -> Piece:
+        """A step while the output rises, halved until two halves of it agree with the whole."""
+        rise_s = self.part.soft_start
+        rest_s = rising_since + SOFT_START_TIMES * rise_s - time_s
+        # The load takes hold within the first few percent of the rise; later ever less happens.
+        step_s = max((time_s - rising_since) / 2.0, rise_s / 256.0)
+        step_s = min(step_s, max(rest_s, rise_s * 1e-3), self.part.case_time / 4.0, air.response_s / 4.0)
+        if time_s + step_s > air.end_s:
+            step_s = air.end_s - time_s
+        while True:
+            whole = Piece(time_s, time_s + step_s, case, shut, rising_since, is_linear=False)
+            middle = self._runge_kutta(whole, step_s / 2.0)
+            second = Piece(time_s + step_s / 2.0, time_s + step_s, middle, shut, rising_since, is_linear=False)
+            gap = self._runge_kutta(second, step_s / 2.0) - self._runge_kutta(whole, step_s)
+            if abs(gap) <= RISING_K or step_s <= rise_s * 1e-5:
+                return whole
+            step_s /= 2.0
 
     def _outlook(
         self, time_s: float, case: float, shut: bool, point: Point, air: AirSegment
@@ -281,7 +275,7 @@ class CaseTemperature:
         """What the curvature of P adds after ``h`` seconds: 2·h·φ3(−rate·h) times the remainder at the linear end."""
         power = self._point(case, 0.0 if piece.shut else 1.0).power
         remainder = power - piece.power - piece.slope * (case - piece.case)
-        return 2.0 * h * _phi3(-piece.rate * h) * self.part.theta_ca * remainder / self.part.case_time
+        return 2.0 * h * phi3(-piece.rate * h) * self.part.theta_ca * remainder / self.part.case_time
 
     def _first_switch(self, piece: Piece, end_s: float) -> float:
         """The instant, not after ``end_s``, at which the part trips or restarts; ``end_s`` where it does not."""
@@ -331,36 +325,3 @@ class CaseTemperature:
         k3 = rate(start + h / 2.0, case + k2 * h / 2.0)
         k4 = rate(start + h, case + k3 * h)
         return case + h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
-
-
-def _moved(piece: Piece, h: float) -> float:
-    """Solution of y' = −rate·y + force + force_slope·t + force_decay·exp(−decay_rate·t), y(0) = 0, at t = h."""
-    rate = piece.rate
-    if h == inf:
-        return piece.force / rate
-    share = -expm1(-rate * h) / rate
-    moved = piece.force * share
-    if piece.force_slope:
-        moved += piece.force_slope * (h - share) / rate
-    if piece.force_decay:
-        apart = rate - piece.decay_rate
-        if abs(apart) * h < 1e-9:
-            moved += piece.force_decay * h * exp(-rate * h)
-        else:
-            moved += (
-                piece.force_decay * exp(-rate * h) * expm1(apart * h) / apart
-                if apart * h < 500.0
-                else (piece.force_decay * exp(-piece.decay_rate * h) / apart)
-            )
-    return moved
-
-
-def _phi3(z: float) -> float:
-    """φ3(z) = (e^z − 1 − z − z²/2)/z³, by its series near 0 where the quotient cancels."""
-    if abs(z) < 0.5:
-        total = term = 1.0 / 6.0
-        for n in range(4, 16):
-            term *= z / n
-            total += term
-        return total
-    return (expm1(z) - z - z * z / 2.0) / (z * z * z)

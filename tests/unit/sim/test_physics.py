@@ -172,6 +172,53 @@ def _apply(bench: World, event: tuple[float, str, float]) -> None:
             site.supply(time_s, drive.voltage, value)
 
 
+@settings(max_examples=8, deadline=None)
+@given(
+    events=st.lists(
+        st.one_of(
+            st.tuples(st.integers(0, 80), st.just("setpoint"), st.floats(-55, 80)),
+            st.tuples(st.integers(0, 80), st.just("load"), st.sampled_from([0.0, 0.1, 0.5, 0.9])),
+            st.tuples(st.integers(0, 80), st.just("vin"), st.sampled_from([0.0, 0.4, 3.3, 3.5, 3.65, 5.0, 12.0])),
+            st.tuples(st.integers(0, 80), st.just("limit"), st.sampled_from([0.05, 0.3, 2.0])),
+        ),
+        max_size=6,
+    )
+)
+def test_any_course_of_events_follows_the_fine_integrator(events: list[tuple[float, str, float]]) -> None:
+    events = sorted([(0, "limit", 2.0), (0, "vin", 5.0), *events], key=lambda event: event[0])
+    bench = world(soft_start=0, thermal_shutdown="900 degC")
+    expected = reference(bench, events, 90.0, 0.05)
+    for second, case in enumerate(expected, start=1):
+        for event in (e for e in events if second - 1 <= e[0] < second):
+            _apply(bench, event)
+        assert bench.site("A").at(float(second)).case == pytest.approx(case, rel=1e-6, abs=1e-6)
+
+
+def test_the_heat_of_a_slow_start_is_counted() -> None:
+    slow, none = world(soft_start="2 s", **IDEAL), world(soft_start=0, **IDEAL)
+    part = slow.site("A").part
+    for bench in (slow, none):
+        bench.site("A").supply(0.0, 12.0, 2.0)
+        bench.site("A").load(0.0, 0.3)
+    case, step = 25.0, 0.0005
+    drive = Drive(12.0, 2.0, 0.3)
+    for index in range(round(6 / step)):
+
+        def slope(time_s: float, case: float) -> float:
+            return (25.0 - case + solve(part, case, drive, 1 - exp(-time_s / 2.0)).power * 5.0) / 5.0
+
+        start = index * step
+        half = slope(start + step / 2, case + step / 2 * slope(start, case))
+        case += step * half
+    assert slow.site("A").at(6.0).case == pytest.approx(case, abs=2e-5)
+    assert slow.site("A").at(6.0).case > none.site("A").at(6.0).case + 0.1
+
+
+def test_a_part_that_would_run_away_is_refused() -> None:
+    with pytest.raises(UsageError, match="heat itself without end"):
+        world(theta_ca="1000 degC/W", tempco="5000 ppm/degC")
+
+
 def test_looking_never_changes_what_is_seen_later() -> None:
     seen, unseen = world(), world()
     for bench in (seen, unseen):
