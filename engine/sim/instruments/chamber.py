@@ -13,6 +13,8 @@ OPTIONS = {
 }
 SETTLING = 0x02
 """Bit of the OPERation register while the air is not stable."""
+ROUNDING_MARGIN_K = 1e-9
+"""Kept from the edge of rounding: a setpoint of 22.625 is approached for ever and shown one way or the other."""
 SAFE_MARGIN_S = 1e-6
 """Kept before the instant at which a rounded reading would change."""
 
@@ -59,9 +61,12 @@ class ThermalChamber(SimulatedInstrument):
         return None
 
     def _reading_changes_at(self, time_s: float) -> float:
-        shown = round(self._chamber.air(time_s), 2)
-        changes = self._chamber.leaves_at(time_s, shown - 0.005, shown + 0.005)
-        return max(time_s, changes - SAFE_MARGIN_S)
+        air = self._chamber.air(time_s)
+        half = 0.005 - ROUNDING_MARGIN_K
+        low, high = round(air, 2) - half, round(air, 2) + half
+        if not low < air < high:
+            return time_s
+        return max(time_s, self._chamber.leaves_at(time_s, low, high) - SAFE_MARGIN_S)
 
     def _set(self, value: float) -> None:
         self._world.set_setpoint(self.now(), value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import CommunicationFailed, ConnectionFailed, ReplyTimeout, UsageError
@@ -209,6 +209,7 @@ def test_the_chamber_reports_settling_and_stability() -> None:
 
 
 @settings(max_examples=40, deadline=None)
+@example(setpoint=0.0, rate=1.0, second=22.625, wait=0.0, look=260.0, command="TEMP:ACT?")
 @given(
     setpoint=st.floats(-55, 150),
     rate=st.floats(0.5, 100),
