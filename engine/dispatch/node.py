@@ -1,0 +1,294 @@
+"""One node: whether it runs, its attempts, what is recorded of it, and what its outcome does to the list it stands in.
+
+Whatever happens inside, a node that has started is finished in the record, gives back what it took, and only what its final
+attempt did counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from engine.core.errors import BenchwrightError, StepError, StepTimeout, StoreError
+from engine.dispatch.frame import Frame, Ledger
+from engine.dispatch.gate import with_extra
+from engine.dispatch.lists import run_list
+from engine.dispatch.locks import Ticket
+from engine.dispatch.retries import Snapshot
+from engine.dispatch.step import accumulate
+from engine.dispatch.stopped import Deadline, Stopped
+from engine.dispatch.tree import bindings
+from engine.plan.model import CallAction, Formula, GroupAction
+from engine.verdict.ladder import worse
+from schemas.documents import NodeFinished, NodeStarted, Outcome
+
+if TYPE_CHECKING:
+    from engine.dispatch.prepare import Prepared
+    from engine.dispatch.strand import Strand
+
+Ended = tuple[Outcome, bool, str]
+"""(outcome, whether the list around it is to stop, why): what a group or loop says of itself."""
+
+FAILURES = {Outcome.FAIL: "fail", Outcome.ERROR: "error"}
+INTERNAL = "internal: {}: {} (a fault of the engine, please report it)"
+
+
+def run_node(strand: Strand, prepared: Prepared, frame: Frame) -> Generator[Any, Any, tuple[Outcome, bool]]:
+    """Run one node with all its attempts; gives its outcome and whether its list stops. Raises Stopped."""
+    unit = strand.unit
+    node = prepared.node
+    if unit.control.stage:
+        strand.look()
+    if (unit.pauses or unit.control.paused) and not strand.shield:
+        yield from unit.wait_while_paused(frame)
+        strand.look()
+    if frame.deadline is not None and (deadline := frame.deadline.first()).at <= unit.clock.now:
+        raise deadline.stopped()
+    id = node.id + frame.suffix
+    if unit.progress and (done := unit.progress.of(unit.number, id)) is not None and prepared.act is not None:
+        values = done.values
+        for binding in bindings(node):
+            if binding.name in values:
+                frame.env[binding.slot] = values[binding.name]
+                accumulate(frame.env, binding, values[binding.name])
+        for verdict in done.verdicts:
+            frame.ledger.counter.count(verdict)
+        frame.ledger.outcome = worse(frame.ledger.outcome, done.outcome)
+        return done.outcome, False
+    if not prepared.plain or unit.control.skipped:
+        ended = yield from whether(strand, prepared, frame, id)
+        if ended is not None:
+            return ended
+
+    tries = prepared.tries
+    attempt = (frame.attempt - 1) * tries
+    attempts = leaf_attempt if prepared.act is not None else composite_attempt
+    retry = node.retry
+    snapshot = Snapshot(node, frame.env) if retry is not None and prepared.act is None else None
+    for left in range(tries - 1, -1, -1):
+        attempt += 1
+        outcome, stop, final = yield from attempts(strand, prepared, frame, id, attempt, left)
+        if final:
+            break
+        assert retry is not None
+        if snapshot is not None:
+            snapshot.restore(unit.done_once, frame.suffix)
+        delay_s = strand.step.value(retry.delay_s) if isinstance(retry.delay_s, Formula) else retry.delay_s
+        if delay_s > 0:
+            yield from strand.sleep(delay_s, frame)
+        if retry.remedy.nodes:
+            strand.look()
+            yield from run_list(strand, retry.remedy, frame.inside(attempt, Ledger(), frame.deadline, frame.wants))
+    if node.once:
+        unit.done_once.add(id)
+    if stop:
+        # a stop from inside goes on to the group around, unless an error is told to end here
+        return outcome, not (outcome is Outcome.ERROR and node.on_error == "continue")
+    if outcome is Outcome.FAIL:
+        return outcome, node.on_fail == "stop"
+    if outcome is Outcome.ERROR:
+        return outcome, node.on_error == "stop"
+    return outcome, False
+
+
+def whether(
+    strand: Strand, prepared: Prepared, frame: Frame, id: str
+) -> Generator[Any, Any, tuple[Outcome, bool] | None]:
+    """Skip the node where something says so; None where it runs."""
+    node = prepared.node
+    unit = strand.unit
+    reason: str | None = node.skip
+    if reason is None and id in unit.control.skipped:
+        reason = "skipped by the operator"
+    if reason is None and node.once and id in unit.done_once:
+        reason = "already done, and it is to be done only once"
+    if reason is None and node.when is not None:
+        step = strand.step
+        step.begin(node, frame, id, node.order + frame.shift, frame.attempt, 60.0)
+        try:
+            if not (yield from step.evaluate(node.when)):
+                reason = f"`{node.when.text}` does not hold"
+        except BenchwrightError as error:
+            record_end(strand, prepared, frame, id, Outcome.ERROR, str(error))
+            frame.ledger.counter.error()
+            frame.ledger.outcome = worse(frame.ledger.outcome, Outcome.ERROR)
+            return Outcome.ERROR, node.on_error == "stop"
+    if reason is None:
+        return None
+    record_end(strand, prepared, frame, id, Outcome.SKIPPED, reason)
+    frame.ledger.counter.skip(node.size if prepared.act is None else 1)
+    return Outcome.SKIPPED, False
+
+
+def record_end(strand: Strand, prepared: Prepared, frame: Frame, id: str, outcome: Outcome, message: str) -> None:
+    """Record a node that never started: skipped, not run."""
+    node = prepared.node
+    now = strand.unit.clock.now
+    strand.unit.emitter.emit(
+        NodeFinished(
+            strand.unit.number,
+            id,
+            frame.attempt,
+            node.order + frame.shift,
+            node.verb,
+            outcome,
+            now,
+            now,
+            True,
+            message,
+            node.title,
+        )
+    )
+
+
+def leaf_attempt(
+    strand: Strand, prepared: Prepared, frame: Frame, id: str, attempt: int, left: int
+) -> Generator[Any, Any, tuple[Outcome, bool, bool]]:
+    """One attempt of a node that acts itself: claims → restore → act → errors → judge → record → release."""
+    unit = strand.unit
+    clock = unit.clock
+    emitter = unit.emitter
+    node = prepared.node
+    step = strand.step
+    order = node.order + frame.shift
+    ready = started = clock.now
+    ticket: Ticket | None = None
+    stopped: Stopped | None = None
+    failure: BaseException | None = None
+    kind = ""
+    step.begin(node, frame, id, order, attempt, 60.0)
+    try:
+        try:
+            if prepared.wants or frame.wants:
+                ticket = yield from unit.acquire(prepared, frame, id, order)
+                if ticket is not None:
+                    started = clock.now
+                    step.deadline = started + step.timeout_s
+            emitter.emit(NodeStarted(unit.number, id, attempt, order, node.verb, started))
+            emitter.commit()
+            if node.timeout_s.__class__ is Formula:
+                step.bound_time()
+            assert prepared.act is not None
+            try:
+                yield from prepared.act(step, node.action)
+            except BenchwrightError as error:
+                failure = error
+            if step.touched and not isinstance(failure, StoreError):
+                yield from step.ask_for_errors(failure)
+            if failure is not None:
+                raise failure
+            outcome = step.outcome
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001  # handed on below
+            stopped = strand.caught(error)
+            if stopped is not None:
+                outcome, step.message = stopped.outcome, stopped.message
+            else:
+                outcome, kind = Outcome.ERROR, "timeout" if isinstance(error, StepTimeout) else "error"
+                text = (
+                    str(error) if isinstance(error, BenchwrightError) else INTERNAL.format(type(error).__name__, error)
+                )
+                step.message = f"{text}; {step.message}" if step.message and failure is error else text
+        if outcome is Outcome.FAIL:
+            kind = "fail"
+        final = left == 0 or not kind or stopped is not None or node.retry is None or kind not in node.retry.kinds
+        if step.bound and (not final or outcome is Outcome.ERROR or stopped is not None):
+            step.unbind()
+        if final:
+            settle(frame, step.verdicts, outcome)
+        emitter.emit(
+            NodeFinished(
+                unit.number,
+                id,
+                attempt,
+                order,
+                node.verb,
+                outcome,
+                started,
+                clock.now,
+                final,
+                step.message,
+                node.title,
+                started - ready,
+            )
+        )
+    finally:
+        if ticket is not None:
+            unit.gate.release(ticket)
+    if stopped is not None:
+        raise stopped
+    return outcome, False, final
+
+
+def settle(frame: Frame, verdicts: list[Any], outcome: Outcome) -> None:
+    """The final attempt counts."""
+    ledger = frame.ledger
+    for verdict in verdicts:
+        ledger.counter.count(verdict)
+    if outcome is not ledger.outcome:
+        if outcome is Outcome.ERROR:
+            ledger.counter.error()
+        ledger.outcome = worse(ledger.outcome, outcome)
+    elif outcome is Outcome.ERROR:
+        ledger.counter.error()
+
+
+def composite_attempt(
+    strand: Strand, prepared: Prepared, frame: Frame, id: str, attempt: int, left: int
+) -> Generator[Any, Any, tuple[Outcome, bool, bool]]:
+    """One attempt of a group, a loop, a branching or a call."""
+    unit = strand.unit
+    clock = unit.clock
+    emitter = unit.emitter
+    node = prepared.node
+    order = node.order + frame.shift
+    started = clock.now
+    message, kind = "", ""
+    stop = False
+    stopped: Stopped | None = None
+    ledger = Ledger(frame.ledger) if node.retry is not None else frame.ledger
+    emitter.emit(NodeStarted(unit.number, id, attempt, order, node.verb, started))
+    deadline = frame.deadline
+    try:
+        if node.timeout_s is not None:
+            strand.step.begin(node, frame, id, order, attempt, 60.0)
+            timeout_s = strand.step.duration(node.timeout_s, "timeout")
+            deadline = Deadline(started + timeout_s, timeout_s, id, frame.deadline)
+        inner = frame.inside(
+            attempt, ledger, deadline, with_extra(prepared.wants, frame.wants) if prepared.wants else frame.wants
+        )
+        if not isinstance(node.action, GroupAction | CallAction):
+            inner.wants = frame.wants
+        assert prepared.hold is not None
+        outcome, stop, message = yield from prepared.hold(strand, prepared, inner, id)
+        if outcome is Outcome.FAIL or outcome is Outcome.ERROR:
+            kind = FAILURES[outcome]
+    except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001  # handed on below
+        stopped = strand.caught(error)
+        if stopped is None:
+            outcome, kind = Outcome.ERROR, "timeout" if isinstance(error, StepTimeout) else "error"
+            message = (
+                str(error) if isinstance(error, BenchwrightError) else INTERNAL.format(type(error).__name__, error)
+            )
+        else:
+            outcome, message = stopped.outcome, stopped.message
+            if deadline is not None and stopped.scope is deadline and deadline is not frame.deadline:
+                stopped, kind = None, "timeout"
+        if stopped is None:
+            ledger.counter.error()
+            ledger.outcome = worse(ledger.outcome, outcome)
+    # what is judged inside is already in the ledger; what the node itself found is added
+    ledger.outcome = worse(ledger.outcome, outcome)
+    final = left == 0 or not kind or stopped is not None or node.retry is None or kind not in node.retry.kinds
+    if final and ledger is not frame.ledger:
+        ledger.settle()
+    emitter.emit(
+        NodeFinished(
+            unit.number, id, attempt, order, node.verb, outcome, started, clock.now, final, message, node.title
+        )
+    )
+    if stopped is not None:
+        raise stopped
+    return outcome, stop, final
+
+
+__all__ = ["Ended", "StepError", "run_node"]
