@@ -85,7 +85,7 @@ class ThermalChamber(SimulatedInstrument):
     def _read(self) -> str:
         sigma = self._world.chamber_noise
         error = sigma * self.noise.gauss() if sigma else 0.0
-        return "%.2f" % (self._chamber.air(self.now()) + error)
+        return "%.2f" % (round(self._chamber.air(self.now()) + error, 2) + 0.0)  # + 0.0: no "-0.00"
 
     def _is_stable(self) -> str:
         return "1" if self._chamber.stable(self.now()) else "0"

@@ -210,6 +210,7 @@ def test_the_chamber_reports_settling_and_stability() -> None:
 
 @settings(max_examples=40, deadline=None)
 @example(setpoint=0.0, rate=1.0, second=22.625, wait=0.0, look=260.0, command="TEMP:ACT?")
+@example(setpoint=0.0, rate=13.0, second=-1.0, wait=313.0, look=1.0, command="TEMP:ACT?")
 @given(
     setpoint=st.floats(-55, 150),
     rate=st.floats(0.5, 100),
