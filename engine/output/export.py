@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, TextIO
 
 from engine.core.errors import UsageError
@@ -30,11 +31,20 @@ def write_csv(journal: JournalReader, run: RunRecord, stream: TextIO, *, times: 
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*(TIMES if times else ()), *COLUMNS, *(f"axis_{name}" for name in axes)])
     units = _units(journal, run)
+    value_at = COLUMNS.index("value") + (len(TIMES) if times else 0)
+    nothing = [None] * len(axes)
     count = 0
     for m in _rows(journal, run):
-        given = dict(m.axes)
         row = [*_times(run, m), *_fields(m, units)] if times else _fields(m, units)
-        writer.writerow([*map(_cell, row), *(_cell(given.get(name)) for name in axes)])
+        value = m.value
+        if value is True or value is False:
+            row[value_at] = "true" if value else "false"
+        if m.axes:
+            given = dict(m.axes)
+            row += [given.get(name) for name in axes]
+        else:
+            row += nothing
+        writer.writerow(row)  # writes None as nothing and floats with repr
         count += 1
     return count
 
@@ -47,6 +57,7 @@ def write_jsonl(journal: JournalReader, run: RunRecord, stream: TextIO, *, times
     for m in _rows(journal, run):
         row = [*_times(run, m), *_fields(m, units)] if times else _fields(m, units)
         document = dict(zip(names, map(json_safe, row), strict=True))
+        document["diagnostic"] = m.diagnostic
         document["axes"] = {name: json_safe(value) for name, value in m.axes}
         stream.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
         count += 1
@@ -73,8 +84,9 @@ def json_safe(value: Any) -> Any:
 
 
 def _rows(journal: JournalReader, run: RunRecord) -> Iterator[MeasurementRecord]:
-    for _, group in groupby(journal.measurements(run), key=lambda m: (m.unit, m.order, m.attempt)):
-        yield from sorted(group, key=lambda m: m.name)
+    for _, group in groupby(journal.measurements(run), key=attrgetter("unit", "order", "attempt")):
+        rows = list(group)
+        yield from sorted(rows, key=attrgetter("name")) if len(rows) > 1 else rows
 
 
 def _units(journal: JournalReader, run: RunRecord) -> dict[int, tuple[str, str]]:
@@ -90,13 +102,5 @@ def _fields(m: MeasurementRecord, units: dict[int, tuple[str, str]]) -> list[Any
     return [
         *(m.unit, serial, site, m.order, m.node, m.attempt, m.name, m.value, m.unit_symbol, m.verdict.value),
         *(m.low, m.high, m.margin, m.limit, m.samples, m.spread, m.source, m.instrument, m.net, m.pin),
-        *(m.diagnostic, m.json_value),
+        *("true" if m.diagnostic else "false", m.json_value),
     ]
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)

@@ -60,6 +60,8 @@ class Chart:
     """Names at x = 0, 1, …; empty where x is a number."""
     note: str = ""
     """What is not shown."""
+    x_log: bool = False
+    """Equal ratios of x are equally far apart."""
 
 
 def chart_of(row: Row, x_unit: Callable[[str], str] = lambda _: "") -> Chart | None:
@@ -96,9 +98,10 @@ def chart_of(row: Row, x_unit: Callable[[str], str] = lambda _: "") -> Chart | N
     scale = values.scale_for(bound_values if any(bound_values) else [row.low, row.high], first.unit_symbol)
     chosen = _nearest_to_limits(groups, row) if len(groups) > MOST_LINES else list(groups)
     lines = []
+    x_log = not categories and _is_logarithmic(xs)
     for key in chosen:
         label = axes_text(tuple(zip(varying, key, strict=True)))
-        line = _line(label, groups[key], xs, row, scale)
+        line = _line(label, groups[key], xs, row, scale, x_log)
         if line.xs:
             lines.append(line)
     if not lines:
@@ -128,6 +131,7 @@ def chart_of(row: Row, x_unit: Callable[[str], str] = lambda _: "") -> Chart | N
         bounds=bounds,
         categories=categories,
         note="; ".join(notes),
+        x_log=x_log,
     )
 
 
@@ -181,9 +185,19 @@ def _nearest_to_limits(groups: dict[tuple[float | str, ...], Sequence[int]], row
     return [key for key in groups if key in kept]
 
 
-def _line(label: str, members: Sequence[int], xs: Sequence[float], row: Row, scale: values.Scale) -> Line:
+def _is_logarithmic(xs: Sequence[float]) -> bool:
+    """Whether x is spread over decades: positive, over a factor of 100, most of it in the lowest tenth."""
+    finite = sorted(x for x in xs[:MOST_COUNTED] if math.isfinite(x))
+    if not finite or finite[0] <= 0 or finite[-1] < 100 * finite[0]:
+        return False
+    return finite[len(finite) // 2] < finite[-1] / 10
+
+
+def _line(
+    label: str, members: Sequence[int], xs: Sequence[float], row: Row, scale: values.Scale, x_log: bool = False
+) -> Line:
     y, verdicts = row.points.y, row.points.verdicts
-    drawn = decimate(members, xs, y)
+    drawn = decimate(members, array("d", (math.log10(x) if x > 0 else math.nan for x in xs)) if x_log else xs, y)
     return Line(
         label,
         tuple(xs[i] for i in drawn),
@@ -262,6 +276,16 @@ def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [n * step if n else 0.0 for n in range(first, min(last, first + 50) + 1)]
+
+
+def decades(low: float, high: float) -> list[float]:
+    """Powers of ten from `low` to `high`, at most about ten of them; 2 and 5 between where there are few."""
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    every = max(1, (last - first) // 9 + 1)
+    if last - first >= 3:
+        return [10.0**n for n in range(first, last + 1, every)]
+    found = [m * 10.0**n for n in range(first - 1, last + 1) for m in (1, 2, 5)]
+    return [tick for tick in found if low <= tick <= high]
 
 
 def tick_texts(ticks: Sequence[float]) -> list[str]:

@@ -5,10 +5,12 @@ Lines differ by colour and by the shape of their points; a point beyond its limi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 
-from engine.present.chart import Chart, Line, nice_ticks, tick_texts
+from engine.present import values
+from engine.present.chart import Chart, Line, decades, nice_ticks, tick_texts
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#332288", "#999933", "#555555")
 """Told apart by people with any kind of colour vision (Okabe-Ito and Tol)."""
@@ -64,13 +66,17 @@ class _Canvas:
         self.named = _legend_rows(chart.lines, width - LEFT - RIGHT)
         self.height = height + 18 * len(self.named)
         self.x_low, self.x_high = chart.x_low, chart.x_high
-        if not chart.categories:
+        if chart.x_log:
+            self.x_low, self.x_high = math.log10(self.x_low) - 0.05, math.log10(self.x_high) + 0.05
+        elif not chart.categories:
             room = (self.x_high - self.x_low) * 0.02 or abs(self.x_low) * 0.05 or 1.0
             self.x_low, self.x_high = self.x_low - room, self.x_high + room
         room = (chart.y_high - chart.y_low) * 0.08 or abs(chart.y_low) * 0.02 or 1.0
         self.y_low, self.y_high = chart.y_low - room, chart.y_high + room
 
     def x(self, value: float) -> str:
+        if self.chart.x_log:
+            value = math.log10(value)
         inside = (value - self.x_low) / (self.x_high - self.x_low)
         return _short(LEFT + inside * (self.width - LEFT - RIGHT))
 
@@ -89,6 +95,9 @@ class _Canvas:
         if chart.categories:
             places = [float(i) for i in range(len(chart.categories))]
             texts = [name if len(name) <= 14 else name[:13] + "…" for name in chart.categories]
+        elif chart.x_log:
+            places = decades(10**self.x_low, 10**self.x_high)
+            texts = [values.number_text(place) for place in places]
         else:
             places = nice_ticks(self.x_low, self.x_high, 8)
             texts = tick_texts(places)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.store.identifiers import new_run_id, short_id
-from engine.store.journal import JOURNAL_NAME, Journal
+from engine.store.journal import Journal
 from engine.store.queries import JournalReader
 from engine.store.recorder import Durability, JournalRecorder
 from engine.store.records import (
@@ -18,6 +18,7 @@ from engine.store.records import (
     RunState,
     UnitRecord,
 )
+from engine.store.runs import JOURNAL_NAME
 
 __all__ = [
     "JOURNAL_NAME",

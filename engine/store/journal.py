@@ -11,9 +11,7 @@ from engine.store.migrations import migrate
 from engine.store.queries import JournalReader
 from engine.store.recorder import Durability, JournalRecorder
 from engine.store.records import NoteRecord, RunRecord
-
-JOURNAL_NAME = "benchwright.db"
-"""In the results folder."""
+from engine.store.runs import journal_path
 
 
 class Journal(JournalReader):
@@ -24,9 +22,7 @@ class Journal(JournalReader):
 
         Raises StoreError.
         """
-        path = Path(path)
-        if path.is_dir():
-            path = path / JOURNAL_NAME
+        path = journal_path(path)
         self._wall = wall
         connection = connect(path)
         try:

@@ -6,20 +6,14 @@ A run may have a million rows, so whatever grows with it is streamed in an order
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from sqlite_utils import Database
-
 from engine.core.errors import StoreError, UsageError
-from engine.store.connection import connect_for_reading, explain, explained
 from engine.store.encoding import axes_from, decode_value
-from engine.store.identifiers import short_id
-from engine.store.liveness import is_running
-from engine.store.migrations import MIGRATIONS, SEQUENCE_BITS, TALLY, check_version
+from engine.store.migrations import SEQUENCE_BITS
 from engine.store.records import (
     AttachmentRecord,
     EventRecord,
@@ -32,10 +26,10 @@ from engine.store.records import (
     RunState,
     UnitRecord,
 )
+from engine.store.runs import RunCatalogue, tally_of
 from schemas.documents import Level, Outcome, Tally, Value, Verdict
 
 NUMBER_MASK = (1 << SEQUENCE_BITS) - 1
-LATEST = ("latest", "last")
 
 MEASUREMENTS = """SELECT m.id, m.unit, m.node, m.attempt, m.ord, q.name, m.type, m.value, m.text, q.unit_symbol,
  m.verdict, m.t, m.low, m.high, l.json, m.margin, m.axes, q.source, q.instrument, q.net, q.pin, m.samples, m.spread,
@@ -45,145 +39,8 @@ MEASUREMENTS = """SELECT m.id, m.unit, m.node, m.attempt, m.ord, q.name, m.type,
 IN_ORDER = " ORDER BY m.unit, m.ord, m.attempt, m.id"
 
 
-class JournalReader:
+class JournalReader(RunCatalogue):
     """Asks an existing journal and changes nothing."""
-
-    def __init__(self, path: Path | str, connection: sqlite3.Connection | None = None) -> None:
-        """Open the journal at `path` for reading; raises StoreError when there is none."""
-        self.path = Path(path)
-        if connection is None:
-            if not self.path.exists():
-                raise StoreError(
-                    f"there is no journal {self.path}",
-                    "run a sequence first, or name its results folder with --results",
-                )
-            connection = connect_for_reading(self.path)
-        self._connection = connection
-        try:
-            if check_version(connection, self.path) < len(MIGRATIONS):
-                raise StoreError(f"{self.path} is not a Benchwright journal, or an old one", "run any sequence on it")
-            self._database = Database(connection, recursive_triggers=False, execute_plugins=False)
-        except BaseException:
-            connection.close()
-            raise
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def __enter__(self) -> JournalReader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        with explained(self.path):
-            return list(self._database.query(statement, list(parameters)))
-
-    def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        try:
-            yield from self._connection.execute(statement, parameters)
-        except sqlite3.Error as error:
-            raise explain(error, self.path) from error
-
-    # Runs
-
-    def runs(self, limit: int | None = 20, sequence: str | None = None, outcome: str | None = None) -> list[RunRecord]:
-        """The newest runs first; `limit` None gives all. `outcome` may also be `running` or `interrupted`."""
-        where, parameters = ["1"], []
-        if sequence is not None:
-            where.append("sequence = ?")
-            parameters.append(sequence)
-        alive = outcome in (RunState.RUNNING, RunState.INTERRUPTED)
-        if outcome is not None:
-            where.append("outcome IS NULL" if alive else "outcome = ?")
-            parameters += [] if alive else [str(outcome)]
-        found: list[RunRecord] = []
-        with explained(self.path):
-            for row in self._database.query(
-                f"SELECT * FROM runs WHERE {' AND '.join(where)} ORDER BY started_wall DESC, key DESC", parameters
-            ):
-                if limit is not None and len(found) >= limit:
-                    break
-                run = self._run(row)
-                if not alive or run.state == outcome:
-                    found.append(run)
-        return found
-
-    def count_runs(self) -> int:
-        return int(self._ask("SELECT count(*) AS n FROM runs")[0]["n"])
-
-    def find_run(self, prefix: str) -> RunRecord:
-        """The one run whose id, or short id, begins so; `latest` and `last` are the newest.
-
-        Raises UsageError when no run or several fit, and lists those.
-        """
-        if prefix in LATEST:
-            newest = self.runs(limit=1)
-            if not newest:
-                raise UsageError("no run has been recorded yet", "start one with `benchwright run`")
-            return newest[0]
-        wanted = prefix.strip().lower()
-        rows = []
-        if wanted:
-            end = wanted + "\U0010ffff"
-            rows = self._ask(
-                "SELECT * FROM runs WHERE (id >= ? AND id < ?) OR (short >= ? AND short < ?)"
-                " ORDER BY key DESC LIMIT 11",
-                (wanted, end, wanted, end),
-            )
-        exact = [row for row in rows if wanted in (row["id"], row["short"])]
-        if len(exact) == 1:
-            rows = exact
-        if not rows:
-            raise UsageError(f"no run begins with `{prefix}`", "`benchwright runs` lists them; `latest` is the newest")
-        if len(rows) > 1:
-            listed = ", ".join(f"{row['short']} ({row['sequence']})" for row in rows[:10])
-            more = ", …" if len(rows) > 10 else ""
-            raise UsageError(f"several runs begin with `{prefix}`", f"give more of the id: {listed}{more}")
-        return self._run(rows[0])
-
-    def run(self, run_id: str) -> RunRecord:
-        """The run of exactly this id; raises UsageError."""
-        rows = self._ask("SELECT * FROM runs WHERE id = ?", (run_id,))
-        if not rows:
-            raise UsageError(f"there is no run {run_id}", "`benchwright runs` lists them")
-        return self._run(rows[0])
-
-    def _run(self, row: dict[str, Any]) -> RunRecord:
-        outcome = Outcome(row["outcome"]) if row["outcome"] is not None else None
-        if outcome is not None:
-            state = RunState.FINISHED
-        else:
-            state = RunState.RUNNING if is_running(self.path, row["id"]) else RunState.INTERRUPTED
-            if state is RunState.INTERRUPTED:
-                # It may have finished between reading the row and looking at its lock.
-                again = self._ask("SELECT * FROM runs WHERE id = ? AND outcome IS NOT NULL", (row["id"],))
-                if again:
-                    return self._run(again[0])
-        return RunRecord(
-            **{
-                name: row[name]
-                for name in (
-                    *("key", "id", "sequence", "title", "version", "station", "clock", "procedure_digest"),
-                    *("plan_digest", "limit_set", "operator", "description", "planned_s", "started_wall"),
-                    *("finished_wall", "message", "host", "pid"),
-                )
-            },
-            short_id=row["short"] or short_id(row["id"]),
-            parameters=json.loads(row["parameters"]),
-            seed=int(row["seed"]),
-            meta=json.loads(row["meta"]),
-            environment=json.loads(row["environment"]),
-            argv=tuple(json.loads(row["argv"])),
-            units=json.loads(row["units"]),
-            duration_s=row["finished_s"],
-            outcome=outcome,
-            tally=_tally(row),
-            state=state,
-        )
-
-    # What happened in one run
 
     def units(self, run: RunRecord) -> list[UnitRecord]:
         return [
@@ -196,7 +53,7 @@ class JournalReader:
                 finished_s=row["finished_s"],
                 outcome=Outcome(row["outcome"]) if row["outcome"] is not None else None,
                 message=row["message"],
-                tally=_tally(row),
+                tally=tally_of(row),
             )
             for row in self._ask("SELECT * FROM units WHERE run = ? ORDER BY unit", (run.key,))
         ]
@@ -380,10 +237,6 @@ _VERDICTS: dict[str, Verdict] = {verdict.value: verdict for verdict in Verdict}
 def _span(run: RunRecord) -> tuple[int, int]:
     low = run.key << SEQUENCE_BITS
     return low, low + NUMBER_MASK
-
-
-def _tally(row: dict[str, Any]) -> Tally:
-    return Tally(**{name: row[name] for name in TALLY})
 
 
 def _measurement() -> Callable[[tuple[Any, ...]], MeasurementRecord]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.present import values
@@ -66,6 +66,7 @@ def test_a_value_with_its_limits(
 finite = st.floats(-1e9, 1e9).filter(lambda v: v == 0 or abs(v) > 1e-9)
 
 
+@settings(deadline=None)
 @given(value=finite, a=finite, b=finite, unit=st.sampled_from(["V", "A", "mA", "degC", ""]))
 def test_a_value_never_reads_as_on_another_side_of_its_limit(value: float, a: float, b: float, unit: str) -> None:
     low, high = min(a, b), max(a, b)
