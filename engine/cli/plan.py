@@ -1,0 +1,229 @@
+"""`benchwright plan`: what would be done, in which order, with what, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli.run import LimitsOption, ParamOption, pairs
+from engine.cli.validate import JsonFlag, StationOption
+
+if TYPE_CHECKING:
+    from engine.plan.model import Block, Node, Plan, Steps
+    from engine.run.request import Prediction
+
+
+def register(app: typer.Typer) -> None:
+    app.command(short_help="The compiled graph of a sequence, with its predicted duration.")(plan)
+
+
+def plan(
+    sequence: Annotated[str, typer.Argument(metavar="SEQ", help="The sequence, by id or path.")],
+    station: StationOption = None,
+    param: ParamOption = None,
+    limits: LimitsOption = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, max=2**63 - 1)] = None,
+    no_times: Annotated[
+        bool, typer.Option("--no-times", help="Only compile; do not run it on the simulated clock.")
+    ] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Show what a sequence compiles to: nodes, what each waits for and takes, how long it is predicted to last.
+
+    Durations are found by running the plan on a simulated bench and clock; no instrument is touched, nothing is recorded.
+
+    \b
+    Example:
+      benchwright plan ldo_tempco --station sim_bench --param vin=4.2V
+    """
+    from engine.cli import console
+    from engine.run.predict import predict
+    from engine.run.project import Project
+    from engine.run.request import RunRequest
+    from engine.run.runner import prepare
+    from schemas.diagnostics import render_one
+
+    path = Path(sequence)
+    project = Project.find(Path.cwd(), otherwise=path if path.is_file() else None)
+    request = RunRequest(
+        sequence=project.resolve_sequence(sequence),
+        station=project.resolve_station(station),
+        parameters=pairs(param, "--param"),
+        limit_set=limits,
+        seed=seed,
+        plugins=tuple(project.settings.values.plugins),
+    )
+    prepared = prepare(request, project.library, project.root)
+    for warning in prepared.warnings.warnings:
+        console.err(render_one(warning) + "\n")
+    prediction = None if no_times else predict(prepared)
+    if json:
+        console.out_json(plan_as_json(prepared.plan, prediction))
+        return
+    _print(prepared.plan, prediction)
+
+
+def walk(block: Block, prefix: str = "") -> Iterator[tuple[Node, int, tuple[str, ...]]]:
+    """Every node of a block with its depth and the ids of the siblings it waits for, in plan order."""
+    for steps in (block.setup, block.steps, block.cleanup):
+        yield from _walk(steps, 0)
+
+
+def _walk(steps: Steps, depth: int) -> Iterator[tuple[Node, int, tuple[str, ...]]]:
+    ids = [node.id for node in steps.nodes]
+    for index, node in enumerate(steps.nodes):
+        waits: tuple[str, ...]
+        if steps.waits is None:
+            waits = (ids[index - 1],) if index else ()
+        else:
+            waits = tuple(ids[other] for other in steps.waits[index])
+        yield node, depth, waits
+        for inner in inner_steps(node):
+            yield from _walk(inner, depth + 1)
+
+
+def inner_steps(node: Node) -> list[Steps]:
+    """The lists of steps that a node holds, its remedy last."""
+    from engine.plan.model import CallAction, GroupAction, IfAction, ParallelAction, RepeatAction, SweepAction
+
+    action = node.action
+    found: list[Steps] = []
+    match action:
+        case GroupAction() | CallAction():
+            found = [action.block.setup, action.block.steps, action.block.cleanup]
+        case IfAction():
+            found = [action.then, action.otherwise]
+        case ParallelAction():
+            found = list(action.branches)
+        case SweepAction() | RepeatAction():
+            found = [action.body]
+    if node.retry is not None:
+        found.append(node.retry.remedy)
+    return [steps for steps in found if steps.nodes]
+
+
+def points_of(node: Node) -> str:
+    """`6 points of temperature` for a sweep, `up to 48 rounds` for a loop; else empty."""
+    from engine.plan.model import RepeatAction, SweepAction
+
+    match node.action:
+        case SweepAction(points=points, search=search):
+            names = [axis.name for axis in points.axes] + ([search.axis.name] if search is not None else [])
+            count = points.count() * (search.most if search is not None else 1)
+            bound = "up to " if search is not None or node.action.stop_when is not None else ""
+            return f"{bound}{count:,} points of {', '.join(names)}"
+        case RepeatAction(most=most, until=until, while_=while_):
+            return f"{'up to ' if until is not None or while_ is not None else ''}{most:,} rounds"
+    return ""
+
+
+def plan_as_json(plan: Plan, prediction: Prediction | None) -> dict[str, Any]:
+    """The plan for programs."""
+    estimates = {one.node: one for one in prediction.nodes} if prediction is not None else {}
+    nodes = []
+    for node, depth, waits in walk(plan.root):
+        estimate = estimates.get(node.id)
+        nodes.append(
+            {
+                "id": node.id,
+                "verb": node.verb,
+                "title": node.title,
+                "depth": depth,
+                "order": node.order,
+                "nodes": node.size,
+                "after": list(waits),
+                "takes": [claim.resource for claim in node.claims],
+                "holds": [hold.resource for hold in node.holds],
+                "points": points_of(node),
+                "when": node.when.text if node.when is not None else None,
+                "skip": node.skip,
+                "place": str(node.span) if node.span is not None else None,
+                "predicted_s": estimate.total_s if estimate is not None else None,
+                "predicted_count": estimate.count if estimate is not None else None,
+            }
+        )
+    return {
+        "sequence": plan.sequence,
+        "title": plan.title,
+        "version": plan.version,
+        "station": plan.station,
+        "clock": plan.clock,
+        "sites": list(plan.sites),
+        "limit_set": plan.limit_set,
+        "procedure_digest": plan.procedure_digest,
+        "plan_digest": plan.plan_digest,
+        "parameters": {
+            one.name: {
+                "value": "secret" if one.secret else one.value,
+                "unit": one.unit.symbol if one.unit is not None else "",
+                "source": one.source,
+            }
+            for one in plan.parameters
+        },
+        "roles": {
+            role.name: {"instrument": role.instrument, "capability": role.capability, "channel": role.channel}
+            for role in plan.roles
+        },
+        "instruments": {
+            name: {"driver": spec.driver, "backend": spec.backend, "per_site": spec.per_site}
+            for name, spec in plan.instruments.items()
+        },
+        "resources": dict(plan.resources),
+        "nodes_expanded": plan.size,
+        "predicted_s": prediction.duration_s if prediction is not None else None,
+        "predicted_outcome": str(prediction.outcome) if prediction is not None else None,
+        "nodes": nodes,
+    }
+
+
+def _print(plan: Plan, prediction: Prediction | None) -> None:
+    from engine.cli import console
+    from engine.present.values import duration_text
+
+    console.out(
+        f"{console.toned(console.clean(plan.title), 'strong')} ({plan.sequence} {plan.version}) on {plan.station}".replace(
+            " )", ")"
+        )
+    )
+    rows = [
+        [f"  {role.name}", role.capability, role.instrument + (f"[{role.channel}]" if role.channel else "")]
+        for role in plan.roles
+    ]
+    if rows:
+        console.out(console.table(("", "", ""), rows))
+    estimates = {one.node: one for one in prediction.nodes} if prediction is not None else {}
+    lines = []
+    previous = ""
+    for node, depth, waits in walk(plan.root):
+        estimate = estimates.get(node.id)
+        after = ", ".join(waits)
+        shown_after = "" if after == previous else f"after {', '.join(wait.rpartition('/')[2] for wait in waits)}"
+        if waits == ():
+            shown_after = ""
+        previous = node.id
+        notes = [points_of(node), f"when {node.when.text}" if node.when is not None else "", shown_after]
+        notes.append(f"skipped: {node.skip}" if node.skip else "")
+        lines.append(
+            [
+                "  " + "  " * depth + console.clean(node.id.rpartition("/")[2] if depth else node.id),
+                node.verb,
+                ", ".join(claim.resource for claim in node.claims),
+                duration_text(estimate.total_s) if estimate is not None else "",
+                console.clean(", ".join(note for note in notes if note)),
+            ]
+        )
+    console.out()
+    console.out(console.table(("  node", "verb", "takes", "time", ""), lines, right=(3,)))
+    console.out()
+    count = console.plural(plan.size, "node")
+    if prediction is None:
+        console.out(f"{count} when fully expanded")
+        return
+    clock = "of simulated time" if plan.clock == "virtual" else "on the wall clock"
+    console.out(f"{count} when fully expanded, predicted to take {duration_text(prediction.duration_s)} {clock}")
+    if str(prediction.outcome) not in ("pass", "marginal"):
+        why = f": {console.clean(prediction.message)}" if prediction.message else ""
+        console.err(f"the simulated run ended as {prediction.outcome}{why}")

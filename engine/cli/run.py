@@ -1,0 +1,226 @@
+"""`benchwright run`: prepares every sequence first, so that a mistake in the last file is told before the first run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.cli.exits import ExitCode, exit_code_for, worst
+from engine.cli.validate import StationOption
+
+if TYPE_CHECKING:
+    from engine.run.project import Project
+    from engine.run.request import RunRequest, RunSummary
+    from engine.run.runner import Prepared
+    from engine.store import Journal
+
+MOST_PREDICTED = 200_000
+"""Nodes of a plan on the wall clock that is still run in advance, to know how long it will take."""
+
+ParamOption = Annotated[
+    list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter, such as vin=4.2V.")
+]
+LimitsOption = Annotated[
+    str | None, typer.Option("--limits", metavar="SET", help="Judge by this set of limits of the sequence.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(short_help="Run sequences and judge what they measure.")(run)
+
+
+def pairs(given: list[str] | None, option: str, form: str = "name=value") -> dict[str, str]:
+    """`name=value` texts as a mapping. Raises UsageError for one without `=`, or the same name twice."""
+    from engine.core.errors import UsageError
+
+    found: dict[str, str] = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise UsageError(f"{option} {text}: expected {form}", f"write {option} {form}")
+        if name in found:
+            raise UsageError(f"{option} gives `{name}` twice", "give it once")
+        found[name] = value.strip()
+    return found
+
+
+def run(
+    sequences: Annotated[list[str], typer.Argument(metavar="SEQ", help="Sequences, by id or path.")],
+    station: StationOption = None,
+    dut: Annotated[list[str] | None, typer.Option("--dut", metavar="SERIAL", help="The unit under test.")] = None,
+    dut_field: Annotated[
+        list[str] | None, typer.Option("--dut-field", metavar="NAME=VALUE", help="What else identifies the unit.")
+    ] = None,
+    param: ParamOption = None,
+    limits: LimitsOption = None,
+    mock: Annotated[
+        list[str] | None,
+        typer.Option("--mock", metavar="ROLE.PROPERTY=VALUE", help="Read this value instead of the instrument's."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, max=2**63 - 1, help="Where simulated randomness begins.")
+    ] = None,
+    operator: Annotated[str, typer.Option("--operator", help="Who runs it.")] = "",
+    description: Annotated[str, typer.Option("--description", help="What this run is about.")] = "",
+    meta: Annotated[
+        list[str] | None, typer.Option("--meta", metavar="KEY=VALUE", help="Anything else to keep with the run.")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="DIR", help="The results folder; else that of the settings.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Write an HTML report of each run.")] = False,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.001, max=1e6, help="Simulated seconds a real one, on `clock: wall`.")
+    ] = 1.0,
+) -> None:
+    """Run sequences on a station: every measurement is judged, recorded, and kept in the journal.
+
+    Each sequence is a run of its own; one that fails does not stop the next. Ctrl-C stops the run, carries out its cleanup
+    and puts the instruments in their safe state. The exit code is that of the worst run: 0 pass or marginal, 1 fail,
+    2 invalid files, 3 error, 4 aborted, 5 nothing was judged.
+
+    \b
+    Examples:
+      benchwright run ldo_tempco --station sim_bench --dut LDO0042 --report
+      benchwright run sequences/ldo_*.yaml --param vin=4.2V --seed 3
+      benchwright run ldo_tempco --mock dmm.voltage_dc=3.1V --json
+    """
+    from engine.core.errors import UsageError
+    from engine.run.project import Project
+    from engine.run.request import RunRequest
+    from schemas.diagnostics import InvalidFiles, Problems
+
+    if len(dut or ()) > 1:
+        raise UsageError("several units at once are not supported yet", "give one --dut a run")
+    project = Project.find(Path.cwd(), otherwise=_place_of(sequences[0]))
+    settings = project.settings
+    given: dict[str, Any] = {
+        "serials": tuple(dut or ()),
+        "parameters": pairs(param, "--param"),
+        "limit_set": limits,
+        "mocks": pairs(mock, "--mock", "role.property=value"),
+        "seed": seed,
+        "operator": operator,
+        "description": description,
+        "meta": pairs(meta, "--meta", "key=value"),
+        "dut_fields": pairs(dut_field, "--dut-field"),
+        "speed": speed,
+        "cleanup_timeout_s": settings.values.cleanup_timeout,
+        "plugins": tuple(settings.values.plugins),
+        "settings": settings.plain(),
+        "settings_file": settings.file,
+        "argv": ("benchwright", *sys.argv[1:]),
+    }
+    problems = Problems()
+    prepared: list[Prepared] = []
+    bench = project.resolve_station(station)
+    for text in sequences:
+        try:
+            request = RunRequest(sequence=project.resolve_sequence(text), station=bench, **given)
+            prepared.append(_prepared(request, project))
+        except InvalidFiles as invalid:
+            problems.extend(invalid.problems)
+    problems.raise_if_any()
+    folder = results if results is not None else project.results
+    code = _carry_out(prepared, project, folder, as_json=json, report=report)
+    raise typer.Exit(code)
+
+
+def _place_of(text: str) -> Path | None:
+    path = Path(text)
+    return path if path.is_file() else None
+
+
+def _prepared(request: RunRequest, project: Project) -> Prepared:
+    from engine.cli import console
+    from engine.run.runner import prepare
+    from schemas.diagnostics import render_one
+
+    ready = prepare(request, project.library, project.root)
+    for warning in ready.warnings.warnings:
+        console.err(render_one(warning) + "\n")
+    return ready
+
+
+def _carry_out(prepared: list[Prepared], project: Project, folder: Path, *, as_json: bool, report: bool) -> ExitCode:
+    """Run one after the other; answers the worst exit code."""
+    from engine.cli import console
+    from engine.cli.exits import told
+    from engine.store import JOURNAL_NAME, Journal
+
+    folder.mkdir(parents=True, exist_ok=True)
+    codes: list[ExitCode] = []
+    with Journal(folder / JOURNAL_NAME) as journal:
+        for number, one in enumerate(prepared):
+            if number and not as_json:
+                console.out()
+            try:
+                summary = _one_run(one, journal, project, as_json=as_json)
+            except Exception as error:  # noqa: BLE001  one run that breaks must not take the others with it
+                codes.append(told(error, folder))
+                continue
+            codes.append(exit_code_for(summary.outcome))
+            _tell(summary, journal, project, folder, as_json=as_json, report=report)
+            if codes[-1] is ExitCode.ABORTED:
+                break  # Ctrl-C means all of them
+    return worst(codes)
+
+
+def _one_run(prepared: Prepared, journal: Journal, project: Project, *, as_json: bool) -> RunSummary:
+    from engine.cli.progress import progress_for
+    from engine.run.runner import run as carry_through
+
+    plan = prepared.plan
+    planned_s = None
+    if plan.clock == "wall" and plan.size <= MOST_PREDICTED:
+        from engine.run.predict import predict
+
+        planned_s = predict(prepared).duration_s
+    view = progress_for(
+        as_json=as_json,
+        title=f"{plan.sequence} on {plan.station}",
+        size=plan.size,
+        planned_s=planned_s,
+        level=project.settings.values.logging.level,
+    )
+    with view:
+        return carry_through(prepared, journal, listeners=[view])
+
+
+def _tell(
+    summary: RunSummary, journal: Journal, project: Project, folder: Path, *, as_json: bool, report: bool
+) -> None:
+    """The table of values, why it is not green, the verdict, where everything is."""
+    from engine.cli import console
+
+    record = journal.run(summary.run_id)
+    page = None
+    if report:
+        from engine.cli.history import write_report
+
+        page = write_report(project, journal, record, folder)
+    if as_json:
+        if page is not None:
+            console.err(f"report: {page}")
+        return
+    from engine.cli import tables
+    from engine.present.fold import fold
+    from engine.present.values import duration_text
+
+    table = fold(journal.measurements(record))
+    console.out(f"\n{tables.measurement_table(table)}\n")
+    why = tables.causes_text(journal, record, table.rows)
+    if why:
+        console.out(f"{why}\n")
+    serials = ", ".join(unit.serial for unit in journal.units(record))
+    took = duration_text(summary.duration_s) + (" of simulated time" if record.clock == "virtual" else "")
+    console.out(tables.headline_text(summary.outcome, f"{record.sequence}  {serials}  in {took}"))
+    console.out(f"{tables.tally_text(summary.tally)}")
+    console.out(f"run {record.short_id}: see it with `benchwright show {record.short_id}`")
+    if page is not None:
+        console.out(f"report: {page}")
