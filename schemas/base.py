@@ -116,7 +116,7 @@ def _plain_seconds(value: Any) -> float:
 
 def quantity_problem(error: QuantityError) -> PydanticCustomError:
     """The same problem in pydantic's words, with its help and the characters it is about."""
-    context: dict[str, Any] = {"message": error.message, "help": error.help or ""}
+    context: dict[str, Any] = {"message": error.message, "help": error.help or "", "code": error.code}
     if error.span is not None:
         context["start"], context["end"] = error.span
     return PydanticCustomError("quantity", "{message}", context)

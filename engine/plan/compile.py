@@ -15,6 +15,8 @@ from engine.plan.model import STATION_SLOT, ParameterValue, Plan
 from engine.plan.names import Frame, Scope
 from engine.plan.parameters import define_context, given_parameters, parameter_specs
 from engine.plan.values import canonical_json
+from engine.plan.verbs import VERBS
+from engine.plan.wiring import bind_nets
 from schemas.diagnostics import Diagnostic, Problems, did_you_mean
 from schemas.documents import FileSnapshot
 from schemas.library import Library
@@ -47,8 +49,10 @@ def compile_plan(
     wish = wish or Wish()
     found = problems if problems is not None else Problems()
     bound = bind_station(station, library, found)
-    build = Build(bound, library, found, root, wish.limit_set, wish.seed, wish.plugins)
+    nets = bind_nets(bound, found)
+    build = Build(bound, nets, library, found, root, wish.limit_set, wish.seed, wish.plugins)
     build.sequences[sequence.path] = sequence
+    build.identity.update(sequence.model.dut)
     frame = Frame()
     scope = Scope(frame)
     define_context(scope, sequence.model)
@@ -60,7 +64,7 @@ def compile_plan(
         frame.constants[scope.entries[parameter.name].slot] = parameter.value
     frame.constants[STATION_SLOT] = station.model.station
     roles = bind_roles(sequence.model.needs, bound, sequence, found)
-    compiler = SequenceCompiler(build, sequence, frame, roles, "", (sequence.model.sequence,))
+    compiler = SequenceCompiler(build, VERBS, sequence, frame, roles, "", (sequence.model.sequence,))
     block = compiler.sequence(scope)
     _check_limit_set(wish.limit_set, build.sequences.values(), found)
     found.raise_if_any()
@@ -80,7 +84,7 @@ def compile_plan(
         instruments=used,
         resources=bound.resources,
         parameters=tuple(parameters),
-        identity=dict(sequence.model.dut),
+        identity=build.identity,
         size=build.order,
         limit_set=wish.limit_set,
         procedure_digest=procedure,

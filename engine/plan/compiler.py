@@ -1,4 +1,4 @@
-"""Compiles one sequence, in one frame: blocks, lists, ids, common keys. The verbs are in `leaves` and `flow`.
+"""Compiles one sequence, in one frame: blocks, lists, ids, common keys. What each verb does is in `verbs`.
 
 Names become visible in the order in which things can have happened: along a list, along `after`, out of a branch once it
 has joined. A second producer of a name is an error unless the two are in exclusive ways, because a reader could not tell
@@ -7,54 +7,36 @@ which of them it gets.
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from engine.core.bench import PropertySpec, Target
 from engine.expr import Kind, Type
+from engine.expr.functions import FUNCTIONS, OF_NAMES
 from engine.plan.binding import find_property
-from engine.plan.drafts import Build, Draft, Ids, Inherited
-from engine.plan.limits import CompiledLimit, LimitCompiler
-from engine.plan.model import (
-    Amount,
-    Binding,
-    Block,
-    Claim,
-    Formula,
-    MonitorPlan,
-    Node,
-    RetryPlan,
-    Role,
-    Steps,
-)
+from engine.plan.declared import declared_names
+from engine.plan.drafts import HOLDERS, At, Build, Draft, Ids, Inherited
+from engine.plan.judging import Judging
+from engine.plan.limits import CompiledLimit
+from engine.plan.model import Amount, Binding, Block, Claim, Formula, Node, RetryPlan, Role, Steps
+from engine.plan.monitors import compile_monitor
 from engine.plan.names import Entry, Frame, Scope
-from engine.plan.order import check_unordered_sets, dependencies
-from engine.plan.values import PLAIN, Values, type_of
+from engine.plan.order import check_unordered, dependencies
+from engine.plan.values import Values
 from schemas.diagnostics import Problems, did_you_mean
-from schemas.limits import Limit, LimitOrCases
+from schemas.limits import Limit
 from schemas.loading import Loaded
-from schemas.quantity import Unit
 from schemas.sequence import Sequence as SequenceModel
 from schemas.source import Path, Span
-from schemas.steps import (
-    VERBS,
-    CallStep,
-    CommandStep,
-    GroupStep,
-    IfStep,
-    Monitor,
-    ParallelStep,
-    PythonStep,
-    RepeatStep,
-    Step,
-    SweepStep,
-    verb_of,
-)
+from schemas.steps import CommandStep, Monitor, PythonStep, Step, StepBase, verb_of
 
-_HOLDERS = (GroupStep, SweepStep, RepeatStep, IfStep, ParallelStep, CallStep)
-"""Steps that hold others: a default timeout or retry is for the steps inside."""
-NOT_YET = ("prompt", "acquire", "barrier", "release")
 DEEPEST_CALL = 16
+VerbCompiler = Callable[["SequenceCompiler", Any, At], list[Draft]]
+"""(compiler, step, place) → what the step becomes; nothing where it has problems."""
+WORDS = frozenset({*keyword.kwlist, "true", "false", "null", "nan", "inf"})
+"""What cannot be a name because expressions mean something else by it."""
 
 
 @dataclass(slots=True)
@@ -62,6 +44,7 @@ class SequenceCompiler:
     """Compiles the steps of one call of a sequence."""
 
     build: Build
+    verbs: Mapping[type[StepBase], VerbCompiler]
     file: Loaded[SequenceModel]
     frame: Frame
     roles: Mapping[str, Role]
@@ -69,12 +52,17 @@ class SequenceCompiler:
     stack: tuple[str, ...]
     """Ids of the sequences that called this one, itself last."""
     values: Values = field(init=False)
-    used_limits: set[tuple[str, ...]] = field(default_factory=set)
+    judging: Judging = field(init=False)
     made: dict[str, list[tuple[tuple[tuple[str, int], ...], Span]]] = field(default_factory=dict)
     """Producers of each name: the exclusive ways they are in, and where they stand."""
 
     def __post_init__(self) -> None:
-        self.values = Values(self.file, self.frame, self.build.problems, self.build.bound.live_targets(self.roles))
+        bound = self.build.bound
+        self.frame.readable = bound.readable(self.roles)
+        self.frame.unbound = {name for name in self.model.needs if name not in self.roles}
+        self.frame.declared = declared_names(self.file)
+        self.values = Values(self.file, self.frame, self.build.problems, bound.live_targets(self.roles))
+        self.judging = Judging(self.model, self.values, self.build.limit_set)
 
     @property
     def problems(self) -> Problems:
@@ -88,9 +76,9 @@ class SequenceCompiler:
 
     def sequence(self, scope: Scope) -> Block:
         model = self.model
-        inherited = Inherited().with_(model.defaults)
+        inherited = Inherited().with_(model.defaults, ("defaults",))
         block = self.block(model.setup, model.steps, model.cleanup, model.monitors, (), scope, self.prefix, inherited)
-        self._unused_limits()
+        self.judging.finish()
         return block
 
     def block(
@@ -107,11 +95,11 @@ class SequenceCompiler:
         """Setup, steps and cleanup; a cleanup may find that what it reads was never made."""
         base = f"{prefix}/" if prefix else ""
         before = dict(scope.entries)
-        watched = tuple(
-            plan
-            for name, monitor in monitors.items()
-            if (plan := self.monitor(name, monitor, (*path, "monitors", name), scope, f"{base}monitors")) is not None
-        )
+        watched = []
+        for name, monitor in monitors.items():
+            plan = compile_monitor(self, name, monitor, (*path, "monitors", name), scope, f"{base}monitors")
+            if plan is not None:
+                watched.append(plan)
         first = self.steps(setup, (*path, "setup"), scope, Ids(f"{base}setup"), inherited)
         main = self.steps(steps, (*path, "steps"), scope, Ids(f"{base}steps"), inherited)
         late = scope.copy()
@@ -122,7 +110,7 @@ class SequenceCompiler:
         for name, entry in late.entries.items():
             if name not in scope.entries:
                 scope.entries[name] = _unsure(entry)
-        return Block(first, main, last, watched)
+        return Block(first, main, last, tuple(watched))
 
     def steps(self, steps: Sequence[Step], path: Path, scope: Scope, ids: Ids, inherited: Inherited) -> Steps:
         """A list: one after the other, or, where `after` is used, a graph."""
@@ -162,9 +150,8 @@ class SequenceCompiler:
                 waits.append(previous)
                 previous = (len(nodes) - 1,)
             last_of[index] = previous[0] if compiled[index] else None
-        check_unordered_sets(
-            [(index, compiled[index], (*path, index)) for index in order], ancestors, self.file, self.problems
-        )
+        groups = [(index, compiled[index], (*path, index)) for index in order]
+        check_unordered(groups, ancestors, self.file, self.problems)
         return Steps(tuple(nodes), tuple(waits))
 
     def _ids_differ(self, steps: Sequence[Step], path: Path) -> None:
@@ -187,28 +174,24 @@ class SequenceCompiler:
         self, step: Step, path: Path, scope: Scope, ids: Ids, inherited: Inherited, name: str | None = None
     ) -> list[Node]:
         """The nodes of a step: one, or one for each instrument it sets."""
-        from engine.plan.flow import compile_flow
-        from engine.plan.leaves import compile_leaf
-
-        verb = verb_of(step)
-        if verb in NOT_YET:
-            self.problems.error("P001", f"`{verb}` is not supported yet", self.file.key((*path, verb)))
-            return []
         node_id = name or ids.of(step)
-        condition = inherited.of(step, "when")
+        condition, place = inherited.find(step, "when", path)
         when = None
         if condition is not None:
-            when = self.values.condition(condition, (*path, "when"), scope)
+            when = self.values.condition(condition, place, scope)
         unsure = condition is not None or step.skip is not None
         inner = scope.copy() if unsure else scope
+        if unsure:
+            inner.sure = False
         order = self.build.next_order()
-        drafts = compile_leaf(self, step, path, inner)
-        if drafts is None:
-            drafts = compile_flow(self, step, path, inner, node_id, ids, inherited)
+        drafts = self.verbs[type(step)](self, step, At(path, inner, node_id, ids, inherited))
         if unsure:
             scope.adopt(inner, maybe=True)
         nodes: list[Node] = []
+        made = {name: list(places) for name, places in self.made.items()} if len(drafts) > 1 else None
         for number, draft in enumerate(drafts):
+            if made is not None:  # each node repeats the same remedy, which may make the same names
+                self.made = {name: list(places) for name, places in made.items()}
             own_id = node_id if len(drafts) == 1 else ids.unique_below(node_id, draft.suffix)
             own_order = order if number == 0 else self.build.next_order()
             nodes.append(self._node(step, path, scope, inherited, own_id, own_order, draft, when))
@@ -227,14 +210,25 @@ class SequenceCompiler:
     ) -> Node:
         retry = self._retry(step, path, scope, inherited, node_id)
         timeout: Amount | None = None
-        given = inherited.of(step, "timeout")
-        composite = isinstance(step, _HOLDERS)
-        if given is not None and not (composite and "timeout" not in step.model_fields_set):
-            timeout = self.values.duration(given, (*path, "timeout"), scope)
+        given, place = inherited.find(step, "timeout", path)
+        if given is not None:
+            timeout = self.values.duration(given, place, scope)
+            if timeout == 0:
+                self.problems.error("P035", "a timeout must be more than 0 s", self.file.at(place))
         once = bool(inherited.of(step, "once"))
         on_resume = inherited.of(step, "on_resume")
         asks = once or isinstance(step, CommandStep | PythonStep)
-        claims = self._with_uses(draft.claims, inherited.of(step, "uses"), path)
+        claims = draft.claims
+        if isinstance(step, HOLDERS):
+            if step.uses and verb_of(step) != "group":
+                self.problems.error(
+                    "P036",
+                    f"`{verb_of(step)}` takes nothing itself: the steps inside do",
+                    self.file.key((*path, "uses")),
+                    help="put `uses` on those steps, or a `group` with `hold` around them",
+                )
+        else:
+            claims = self._with_uses(claims, *inherited.find(step, "uses", path))
         for slot in draft.binds:
             self.frame.producers.setdefault(slot, node_id)
         return Node(
@@ -261,14 +255,17 @@ class SequenceCompiler:
         )
 
     def _retry(self, step: Step, path: Path, scope: Scope, inherited: Inherited, node_id: str) -> RetryPlan | None:
-        retry = inherited.of(step, "retry")
+        retry, place = inherited.find(step, "retry", path)
         if retry is None:
             return None
-        place: Path = (*path, "retry")
         if inherited.of(step, "once"):
-            self.problems.error("P002", "a step that must happen `once` cannot be tried again", self.file.key(place))
-            return None
-        if "retry" not in step.model_fields_set and isinstance(step, _HOLDERS):
+            if step.retry is not None:  # one that `defaults` gave is not meant for this step
+                self.problems.error(
+                    "P002",
+                    "a step that must happen `once` cannot be tried again",
+                    self.file.key(place),
+                    help="remove `retry` or `once`",
+                )
             return None
         delay = self.values.duration(retry.delay, (*place, "delay"), scope)
         remedy = self.steps(
@@ -277,26 +274,32 @@ class SequenceCompiler:
         kinds = [retry.for_] if isinstance(retry.for_, str) else retry.for_
         return RetryPlan(retry.times, delay if delay is not None else 0.0, frozenset(kinds), remedy)
 
-    def _with_uses(self, claims: tuple[Claim, ...], uses: Iterable[str], path: Path) -> tuple[Claim, ...]:
+    def _with_uses(self, claims: tuple[Claim, ...], uses: Iterable[str], place: Path) -> tuple[Claim, ...]:
         found = {claim.resource: claim for claim in claims}
         for index, name in enumerate(uses):
-            if name in self.build.bound.resources:
-                found.setdefault(name, Claim(name))
-            elif name in self.roles:
-                claim = self.claim(self.roles[name].instrument)
+            claim = self.resource(name, (*place, index))
+            if claim is not None:
                 found.setdefault(claim.resource, claim)
-            else:
-                known = [*self.build.bound.resources, *self.roles]
-                self.problems.error(
-                    "N005",
-                    f"unknown resource `{name}`",
-                    self.file.at((*path, "uses", index)),
-                    label=did_you_mean(name, known),
-                    help=f"known here: {', '.join(known)}" if known else "the station has no `resources`",
-                )
         return tuple(found[name] for name in sorted(found))
 
     # --- helpers of the verbs
+
+    def resource(self, name: str, path: Path) -> Claim | None:
+        """What taking a role or a plain resource of the station means."""
+        if name in self.build.bound.resources:
+            return Claim(name)
+        if name in self.roles:
+            return self.claim(self.roles[name].instrument)
+        if name not in self.frame.unbound:
+            known = [*self.build.bound.resources, *self.roles]
+            self.problems.error(
+                "N005",
+                f"unknown role or resource `{name}`",
+                self.file.at(path),
+                label=did_you_mean(name, known),
+                help=f"known here: {', '.join(known)}" if known else "the station has no `resources`",
+            )
+        return None
 
     def claim(self, instrument: str) -> Claim:
         self.build.instruments.add(instrument)
@@ -317,8 +320,19 @@ class SequenceCompiler:
 
     def property(self, name: str, span: Span) -> tuple[Target, PropertySpec] | None:
         """The property behind `role.property` of this sequence."""
-        role, _, prop = name.partition(".")
-        return find_property(self.build.bound, self.roles, role, prop, span, self.problems)
+        help_ = self.unknown_role_help(name.partition(".")[0])
+        return find_property(
+            self.build.bound, self.roles, name, span, self.problems, unbound=self.frame.unbound, help=help_
+        )
+
+    def unknown_role_help(self, role: str) -> tuple[str, ...]:
+        """What to do about a role that is not declared."""
+        known = self.build.bound.roles.get(role)
+        if known is not None:
+            return (f"add `{role}: {known.capability}` to `needs`: the station has one",)
+        if not self.model.needs:
+            return ("declare the instruments that the sequence uses under `needs`",)
+        return (f"roles here: {', '.join(self.model.needs)}",)
 
     def define(self, name: str, type_: Type, path: Path, scope: Scope) -> tuple[Entry, Binding]:
         """A name that a step makes; a second maker of it is told."""
@@ -334,131 +348,51 @@ class SequenceCompiler:
                     help="give one of them another name",
                 )
                 break
+        else:
+            self.check_name(name, span, scope)
         self.made.setdefault(name, []).append((scope.arms, span))
-        if name in self.model.parameters:
-            self.problems.error("N012", f"`{name}` is a parameter already", span, help="give it another name")
         entry = scope.define(name, type_, span=span)
         return entry, scope.bind(entry)
+
+    def check_name(self, name: str, span: Span, scope: Scope, *, again: tuple[str, ...] = ()) -> bool:
+        """Whether a name is free here for something new; kinds in `again` may be made anew."""
+        what = None
+        known = scope.entries.get(name)
+        if name in WORDS:
+            what = "a word of expressions"
+        elif name in FUNCTIONS or name in OF_NAMES:
+            what = "a function of expressions"
+        elif known is not None and known.kind not in again:
+            what = {
+                "parameter": "a parameter",
+                "context": "a name of the language",
+                "let": "a working value",
+                "value": "a measured or computed value",
+                "axis": "an axis around this step" if known.is_open_axis else None,
+                "series": None,
+            }[known.kind]
+        if what is None:
+            return True
+        notes = ((known.span, "this one"),) if known is not None and known.span is not None else ()
+        self.problems.error("N012", f"`{name}` is {what} already", span, help="take another name", notes=notes)
+        return False
+
+    def spoilt(self, name: str, path: Path, scope: Scope, limit: str | Limit | Sequence[Limit] | None = None) -> None:
+        """A name whose step has a problem: it is defined all the same, so that its readers are not told as well."""
+        self.judging.spoilt(limit, name)
+        self.define(name, Type(Kind.ANY, None), path, scope)
 
     def limit(
         self,
         given: str | Limit | Sequence[Limit] | None,
         name: str | None,
-        path: Path,
-        scope: Scope,
+        at: At,
         type_: Type,
         *,
-        warn: bool = True,
+        made: Path | None = None,
     ) -> CompiledLimit | None:
-        """What judges a value: what the step says, else the limit of its name, else nothing."""
-        compiler = LimitCompiler(self.values, scope, type_, path, self._series_slot(scope))
-        if given == "none":
-            return None
-        if given is not None and not isinstance(given, str):
-            return compiler.compile(name or "limit", given, (*path, "limit"))
-        wanted = given or name
-        if wanted is None:
-            return None
-        found = self._named_limit(wanted)
-        if found is None:
-            if given is not None:
-                known = [*self.model.limits, "none"]
-                self.problems.error(
-                    "N006",
-                    f"there is no limit `{given}`",
-                    self.file.at((*path, "limit")),
-                    label=did_you_mean(given, known),
-                    help=f"limits: {', '.join(known)}",
-                )
-            elif warn:
-                self.problems.warning(
-                    "P021",
-                    f"nothing judges `{name}`",
-                    self.file.at((*path, next(iter(self._verbs_at(path)), ""))),
-                    help=f"add `{name}` to `limits`, or write `limit: none` if that is meant",
-                )
-            return None
-        limit, place = found
-        self.used_limits.add(tuple(str(part) for part in place))
-        return compiler.compile(wanted, limit, place)
-
-    def _named_limit(self, name: str) -> tuple[LimitOrCases, Path] | None:
-        chosen = self.build.limit_set
-        if chosen is not None and name in self.model.limit_sets.get(chosen, {}):
-            if name in self.model.limits:
-                self.used_limits.add(("limits", name))
-            return self.model.limit_sets[chosen][name], ("limit_sets", chosen, name)
-        for other, limits in self.model.limit_sets.items():
-            if name in limits:
-                self.used_limits.add(("limit_sets", other, name))
-        if name in self.model.limits:
-            return self.model.limits[name], ("limits", name)
-        return None
-
-    def _verbs_at(self, path: Path) -> list[str]:
-        written = self.file.source_map.get(path)
-        return [key for key in written if key in VERBS] if isinstance(written, dict) else []
-
-    def _series_slot(self, scope: Scope) -> Callable[[str, Path], tuple[str, Unit | None] | None]:
-        def slot(name: str, path: Path) -> tuple[str, Unit | None] | None:
-            symbol = scope.lookup(name) or scope.series(name)
-            if symbol is None or symbol.type.kind is not Kind.SERIES:
-                self.problems.error("P023", f"a mask runs along a series; `{name}` is none here", self.file.at(path))
-                return None
-            return symbol.slot, symbol.type.unit
-
-        return slot
-
-    def _unused_limits(self) -> None:
-        written: list[Path] = [("limits", name) for name in self.model.limits]
-        written += [("limit_sets", chosen, name) for chosen, limits in self.model.limit_sets.items() for name in limits]
-        for place in written:
-            if tuple(str(part) for part in place) in self.used_limits:
-                continue
-            if any(other[-1] == place[-1] for other in self.used_limits):
-                continue
-            name = str(place[-1])
-            self.problems.error(
-                "P022",
-                f"nothing is judged by limit `{name}`",
-                self.file.key(place),
-                label=did_you_mean(name, self.made),
-                help="a limit judges the measured or computed value of its name",
-            )
-
-    def monitor(self, name: str, monitor: Monitor, path: Path, scope: Scope, prefix: str) -> MonitorPlan | None:
-        """A value watched beside the steps."""
-        found = self.property(monitor.from_, self.file.at((*path, "from")))
-        if found is None:
-            return None
-        target, spec = found
-        self.build.instruments.add(target.instrument)
-        if spec.get is None:
-            self.problems.error("B011", f"`{monitor.from_}` cannot be read", self.file.at((*path, "from")))
-            return None
-        type_ = type_of(spec)
-        limit = self.limit(monitor.limit, name, path, scope, type_, warn=False)
-        resume = None
-        if monitor.resume_when is not None:
-            resume = self.values.condition(monitor.resume_when, (*path, "resume_when"), scope, live=True)
-        if monitor.on_fail == "pause" and monitor.resume_when is None:
-            self.problems.error("P040", "a monitor that pauses needs `resume_when`", self.file.at((*path, "on_fail")))
-        if monitor.every <= 0:
-            self.problems.error("P041", "`every` must be more than 0 s", self.file.at((*path, "every")))
-            return None
-        unit = (spec.unit or PLAIN) if spec.type == "number" else None
-        return MonitorPlan(
-            name,
-            f"{prefix}/{name}",
-            target,
-            unit,
-            monitor.every,
-            limit,
-            monitor.on_fail,
-            resume,
-            monitor.hold,
-            self.build.next_order(),
-        )
+        """What judges a value of the step at a place."""
+        return self.judging.limit(given, name, at.path, at.scope, type_, made=made)
 
 
 def _unsure(entry: Entry) -> Entry:

@@ -7,13 +7,14 @@ series; a series is only kept if something asks for it here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.core.bench import Target
-from engine.expr import Kind, Symbol, Type
+from engine.expr import ExpressionError, Kind, Symbol, Type
 from engine.plan.model import Binding, LoopSlots
+from schemas.diagnostics import did_you_mean
 from schemas.source import Span
 
 
@@ -37,6 +38,12 @@ class Frame:
     producers: dict[str, str] = field(default_factory=dict)
     """slot → id of the node that makes it."""
     loops: int = 0
+    readable: dict[str, dict[str, bool]] = field(default_factory=dict)
+    """role → its properties, and whether each can be read."""
+    declared: dict[str, Span] = field(default_factory=dict)
+    """Names that some step of the sequence makes, and where."""
+    unbound: set[str] = field(default_factory=set)
+    """Roles that are declared but could not be bound: told once, where that failed, and nowhere else."""
 
     def why_unbound(self, slot: str) -> str:
         """Why a slot has no value, for people."""
@@ -75,9 +82,20 @@ class Entry:
     """After a loop: the entry inside whose values this collects."""
     collected_by: Loop | None = None
     asked: bool = False
+    twins: tuple[Entry, ...] = ()
+    """The series of the same name and slot that exclusive ways made."""
+    values: Sequence[Any] | None = None
+    """Of an axis: all its values, where every one of them is visited."""
+
+    @property
+    def is_open_axis(self) -> bool:
+        """An axis of a loop that this place is in."""
+        return self.kind == "axis" and self.series_of is None
 
     def ask(self) -> None:
         """Something reads it: make sure that a series is kept."""
+        for twin in self.twins:
+            twin.ask()
         if self.series_of is None or self.asked or self.collected_by is None:
             return
         self.asked = True
@@ -90,7 +108,8 @@ def _collect(inner: Entry, series: str, loop: Loop) -> None:
     if inner.series_of is not None:
         inner.ask()
         assert inner.collected_by is not None
-        inner.collected_by.slots.extends.append((inner.slot, series))
+        if (inner.slot, series) not in inner.collected_by.slots.extends:
+            inner.collected_by.slots.extends.append((inner.slot, series))
         loop.slots.collected[series] = is_text
         return
     loop.slots.accumulators[series] = (inner.slot, is_text)
@@ -105,6 +124,7 @@ _SERIES_OF = {
     Kind.SERIES: Kind.SERIES,
     Kind.TEXT: Kind.TEXT_SERIES,
     Kind.TEXT_SERIES: Kind.TEXT_SERIES,
+    Kind.ANY: Kind.ANY,
 }
 
 
@@ -129,6 +149,10 @@ class Scope:
         """The exclusive ways this place is in: (the `if`, which way)."""
         self.reuse: dict[str, Entry] = {}
         """In the second of exclusive ways: what the first made, to be made in the same slots."""
+        self.held: frozenset[str] = frozenset()
+        """Instruments and resources that a group around this place holds."""
+        self.sure = True
+        """Whether this place is reached whatever is measured; loops may still leave points out."""
 
     def copy(self, *, loop: Loop | None = None) -> Scope:
         """The same names, to be added to on their own."""
@@ -137,6 +161,8 @@ class Scope:
         other.made = set(self.made)
         other.reuse = self.reuse
         other.arms = self.arms
+        other.held = self.held
+        other.sure = self.sure
         other.series_asked = self.series_asked
         return other
 
@@ -173,12 +199,24 @@ class Scope:
         return Symbol(array, Type(_SERIES_OF.get(entry.type.kind, Kind.SERIES), entry.type.unit), False)
 
     def live(self, role: str, prop: str) -> Symbol | None:
-        if self.live_targets is None:
+        name = f"{role}.{prop}"
+        if role in self.frame.unbound:
+            return Symbol(name, Type(Kind.ANY, None), False)
+        properties = self.frame.readable.get(role)
+        if properties is None:
             return None
-        found = self.live_targets.get((role, prop))
-        if found is None:
-            return None
-        return Symbol(f"{role}.{prop}", found[1], False)
+        if prop not in properties:
+            help_ = did_you_mean(prop, properties) or f"it has: {', '.join(properties)}"
+            raise ExpressionError("N003", f"`{role}` has no property `{prop}`", help_)
+        if not properties[prop]:
+            raise ExpressionError("B011", f"`{name}` can be set but not read")
+        if self.live_targets is None or (role, prop) not in self.live_targets:
+            raise ExpressionError(
+                "X012",
+                f"`{name}` is a live reading, which cannot stand here",
+                "`measure` it first and use its name; live readings stand in `until`, `while`, `check` and `wait`",
+            )
+        return Symbol(name, self.live_targets[role, prop][1], False)
 
     # --- what the compiler adds
 
@@ -217,11 +255,12 @@ class Scope:
         kind = _SERIES_OF.get(entry.type.kind)
         if kind is None:
             return
-        slot = f"{entry.slot}@{loop.number}"
+        slot, type_ = f"{entry.slot}@{loop.number}", Type(kind, entry.type.unit)
+        twin = self.reuse.get(name)
+        if twin is not None and twin.series_of is not None and twin.type == type_:
+            slot = twin.slot
         self.frame.used.add(slot)
-        self.entries[name] = Entry(
-            name, slot, Type(kind, entry.type.unit), entry.span, False, "series", self.loop, None, entry, loop
-        )
+        self.entries[name] = Entry(name, slot, type_, entry.span, False, "series", self.loop, None, entry, loop)
         self.made.add(name)
 
     def merge_arms(self, arms: Iterable[Scope]) -> list[str]:
@@ -238,7 +277,8 @@ class Scope:
             if any(entry.slot != first.slot for entry in made) or any(entry.type != first.type for entry in made):
                 clashes.append(name)
             sure = len(made) == len(scopes) and not any(entry.maybe for entry in made)
-            self.entries[name] = replace(first, maybe=not sure) if first.maybe == sure else first
+            twins = tuple(entry for entry in made if entry.series_of is not None)
+            self.entries[name] = replace(first, maybe=not sure, twins=twins) if first.maybe == sure or twins else first
             self.made.add(name)
         return clashes
 

@@ -10,6 +10,7 @@ from engine.plan.model import (
     CallAction,
     GroupAction,
     IfAction,
+    LetAction,
     Node,
     ParallelAction,
     RepeatAction,
@@ -79,52 +80,69 @@ def _cycle(needs: Sequence[tuple[int, ...]], among: Sequence[int]) -> list[int]:
     return seen[seen.index(index) :]
 
 
+def _lists_of(node: Node) -> list[Steps]:
+    """The lists that a node holds, the remedy of its retries included."""
+    action = node.action
+    lists = [node.retry.remedy] if node.retry is not None else []
+    match action:
+        case GroupAction() | CallAction():
+            lists += [action.block.setup, action.block.steps, action.block.cleanup]
+        case IfAction():
+            lists += [action.then, action.otherwise]
+        case ParallelAction():
+            lists += action.branches
+        case SweepAction() | RepeatAction():
+            lists.append(action.body)
+    return lists
+
+
 def targets_set(node: Node) -> Iterator[tuple[Target, Node]]:
     """Every property that a node, or a node inside it, sets."""
-    action = node.action
-    lists: list[Steps] = []
-    match action:
-        case SetAction():
-            yield from ((write.target, node) for write in action.writes)
-            return
-        case GroupAction() | CallAction():
-            lists = [action.block.setup, action.block.steps, action.block.cleanup]
-        case IfAction():
-            lists = [action.then, action.otherwise]
-        case ParallelAction():
-            lists = list(action.branches)
-        case SweepAction() | RepeatAction():
-            lists = [action.body]
-        case _:
-            return
-    for steps in lists:
+    if isinstance(node.action, SetAction):
+        yield from ((write.target, node) for write in node.action.writes)
+    for steps in _lists_of(node):
         for inner in steps.nodes:
             yield from targets_set(inner)
 
 
-def check_unordered_sets(
+def _assigned(node: Node) -> Iterator[tuple[str, Node]]:
+    """Every working value that a node, or a node inside it, assigns; a called sequence has its own."""
+    if isinstance(node.action, LetAction):
+        yield from ((binding.name, node) for binding, _ in node.action.items)
+    if isinstance(node.action, CallAction):
+        return
+    for steps in _lists_of(node):
+        for inner in steps.nodes:
+            yield from _assigned(inner)
+
+
+def check_unordered(
     groups: Sequence[tuple[int, Sequence[Node], Path]],
     ancestors: Mapping[int, set[int]],
     file: Loaded[Any],
     problems: Problems,
 ) -> None:
-    """Two steps that may happen in any order must not set the same property: which value would hold?"""
-    setters: list[tuple[int, dict[Target, Node], Path]] = []
+    """Two steps that may happen in any order must not change the same property or value: which of the two would hold?"""
+    changes: list[tuple[int, dict[Target | str, Node], Path]] = []
     for number, nodes, path in groups:
-        targets: dict[Target, Node] = {}
+        found: dict[Target | str, Node] = {}
         for node in nodes:
             for target, inner in targets_set(node):
-                targets.setdefault(target, inner)
-        setters.append((number, targets, path))
-    for position, (number, targets, path) in enumerate(setters):
-        for other, others, other_path in setters[:position]:
+                found.setdefault(target, inner)
+            for name, inner in _assigned(node):
+                found.setdefault(name, inner)
+        changes.append((number, found, path))
+    for position, (number, found, path) in enumerate(changes):
+        for other, others, other_path in changes[:position]:
             if other in ancestors.get(number, set()) or number in ancestors.get(other, set()):
                 continue
-            for target in targets.keys() & others.keys():
+            for what in found:
+                if what not in others:
+                    continue
                 problems.error(
                     "N015",
-                    f"`{target}` is set by two steps that may run in any order",
-                    targets[target].span or file.at(path),
-                    notes=((others[target].span or file.at(other_path), "the other one"),),
+                    f"`{what}` is {'assigned' if isinstance(what, str) else 'set'} by two steps that may run in any order",
+                    found[what].span or file.at(path),
+                    notes=((others[what].span or file.at(other_path), "the other one"),),
                     help="order them with `after`, or put them in one list",
                 )

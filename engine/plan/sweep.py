@@ -23,6 +23,10 @@ from schemas.sweep import ListAxis, RangeAxis
 
 AxisValue = float | str | bool
 MOST_POINTS = 100_000_000
+"""Of one axis."""
+MOST_SHUFFLED = 10_000_000
+"""Of a sweep in random order, which keeps eight bytes a point."""
+KNOWN_HELP = "an expression here can use parameters only"
 
 
 @dataclass(slots=True)
@@ -84,7 +88,7 @@ class ProductPoints:
         """The first written index after `index` that is of another run of the innermost axis."""
         if index >= self.product_size:
             return index + 1
-        inner = self.lengths[-1]
+        inner = self.lengths[-1] if self.dimensions else 1
         return (index // inner + 1) * inner
 
     def _product(self) -> Iterator[tuple[int, tuple[AxisValue, ...]]]:
@@ -213,7 +217,7 @@ def _known(raw: Any, path: Path, values: Values, scope: Scope, unit: Unit, *, di
             "P010",
             "the points of a sweep must be known before the run",
             values.file.at(path),
-            help="an expression here can use parameters only",
+            help=KNOWN_HELP,
         )
         return None
     return number

@@ -34,7 +34,7 @@ from schemas.diagnostics import Problems, did_you_mean
 from schemas.expression import Expression
 from schemas.loading import Loaded
 from schemas.quantity import QuantityError, Unit, convert, format_quantity, parse_quantity, parse_unit
-from schemas.source import Path
+from schemas.source import Path, Span
 
 SECOND = parse_unit("s")
 PLAIN = parse_unit("")
@@ -69,14 +69,34 @@ class Values:
         try:
             compiled = compile_expression(inner, seen, unit=unit, want=want, difference=difference)
         except ExpressionError as error:
-            self.problems.error(
-                error.code,
-                error.message,
-                self.file.source_map.inside(path, offset + error.start, offset + max(error.end, error.start + 1)),
-                help=error.help,
-            )
+            self._expression_problem(error, inner, path, offset)
             return None
         return self._formula(compiled, seen, path)
+
+    def _expression_problem(self, error: ExpressionError, text: str, path: Path, offset: int) -> None:
+        """Tells it at its characters; a name that is made elsewhere in the file is told as such."""
+        start, end = offset + error.start, offset + max(error.end, error.start + 1)
+        span = self.file.source_map.inside(path, start, end)
+        name = text[error.start : error.end]
+        made = self.frame.declared.get(name) if error.code == "X001" else None
+        if made is None:
+            self.problems.error(error.code, error.message, span, help=error.help)
+        elif made.start > span.start:
+            self.problems.error(
+                "N021",
+                f"`{name}` is read before it is made",
+                span,
+                help="move this below the step that makes it",
+                notes=((made, "made here"),),
+            )
+        else:
+            self.problems.error(
+                "N021",
+                f"`{name}` cannot be read here: nothing says that the step that makes it comes first",
+                span,
+                help="order the two with `after`, or put them in one list; what another branch makes is seen after it",
+                notes=((made, "made here"),),
+            )
 
     def _formula(self, compiled: Compiled, scope: Scope, path: Path) -> Formula:
         for slot in compiled.names:
@@ -85,7 +105,11 @@ class Values:
                 if axis is not None and axis.loop is not None and (axis.slot, slot) not in axis.loop.changed:
                     axis.loop.changed.append((axis.slot, slot))
         series = tuple(pair for array, pair in scope.series_asked.items() if array in compiled.names)
-        live = tuple(LiveReading(self.live_targets[role, prop][0], slot) for role, prop, slot in compiled.live)
+        live = tuple(
+            LiveReading(self.live_targets[role, prop][0], slot)
+            for role, prop, slot in compiled.live
+            if (role, prop) in self.live_targets  # else the role is not bound, which has been told
+        )
         return Formula(
             compiled.text,
             compiled.fn,
@@ -104,11 +128,8 @@ class Values:
         try:
             return True, formula.fn(self.frame.constants)
         except Exception as error:  # noqa: BLE001  whatever arithmetic raises is told at the expression
-            self.problems.error(
-                "X030",
-                f"this expression has no value: {formula.explain(error).message}",
-                formula.span,
-            )
+            told = formula.explain(error)
+            self.problems.error("X030", f"this has no value: {told.message}", formula.span, help=told.help)
             return True, None
 
     def condition(self, expression: Expression, path: Path, scope: Scope, *, live: bool = False) -> Formula | None:
@@ -124,12 +145,20 @@ class Values:
         if isinstance(raw, Expression):
             raw = raw.text
         if isinstance(raw, str) and is_expression(raw):
-            formula = self.compile(raw, path, scope, unit=unit or PLAIN, want=Kind.NUMBER, difference=difference)
-            if formula is None:
-                return None
-            known, value = self.folded(formula)
-            return (float(value) if value is not None else None) if known else formula
+            return self.amount(raw, path, scope, unit or PLAIN, difference=difference)
         return self.quantity(raw, path, unit, difference=difference)
+
+    def amount(
+        self, text: str, path: Path, scope: Scope, unit: Unit, *, difference: bool = False, live: bool = False
+    ) -> float | Formula | None:
+        """A number in a unit, from an expression, with or without braces."""
+        formula = self.compile(text, path, scope, unit=unit, want=Kind.NUMBER, live=live, difference=difference)
+        if formula is None:
+            return None
+        known, value = self.folded(formula)
+        if not known:
+            return formula
+        return float(value) if value is not None else None
 
     def quantity(self, raw: Any, path: Path, unit: Unit | None, *, difference: bool = False) -> float | None:
         """A number in a unit, from a number or a quantity; known now."""
@@ -162,8 +191,7 @@ class Values:
         try:
             compiled = compile_template(raw, scope)
         except ExpressionError as error:
-            span = self.file.source_map.inside(path, error.start, max(error.end, error.start + 1))
-            self.problems.error(error.code, error.message, span, help=error.help)
+            self._expression_problem(error, raw, path, 0)
             return None
         return Formula(
             raw,
@@ -179,7 +207,7 @@ class Values:
     # --- values of properties
 
     def property_value(
-        self, spec: PropertySpec, label: str, raw: Any, path: Path, scope: Scope
+        self, spec: PropertySpec, label: str, raw: Any, path: Path, scope: Scope, *, guard: Span | None = None
     ) -> Constant | Formula | None:
         """What a property is to be set to, checked against its kind, range and guard where it is known now."""
         if isinstance(raw, str) and is_expression(raw):
@@ -190,7 +218,9 @@ class Values:
             known, value = self.folded(formula)
             if not known:
                 return formula
-            return None if value is None else self.checked(spec, label, value, path)
+            return None if value is None else self.checked(spec, label, value, path, guard)
+        if isinstance(raw, str) and "{{" in raw and spec.type == "text":
+            return self.text(raw, path, scope)
         match spec.type:
             case "number":
                 value = self.quantity(raw, path, spec.unit or PLAIN)
@@ -201,16 +231,18 @@ class Values:
                         "B020", f"`{label}` is switched `on` or `off`, found `{raw}`", self.file.at(path)
                     )
             case "choice":
-                value = raw if isinstance(raw, str) else format_quantity(float(raw), "")
+                value = ("on" if raw else "off") if isinstance(raw, bool) else _as_text(raw)
             case "text":
-                value = raw if isinstance(raw, str) else format_quantity(float(raw), "", 12)
+                value = _as_text(raw)
             case "array":
                 self.problems.error("B020", f"`{label}` is an array and cannot be set", self.file.at(path))
                 return None
-        return None if value is None else self.checked(spec, label, value, path)
+        return None if value is None else self.checked(spec, label, value, path, guard)
 
-    def checked(self, spec: PropertySpec, label: str, value: Any, path: Path) -> Constant | None:
-        """The value, if the property can take it and the station allows it."""
+    def checked(
+        self, spec: PropertySpec, label: str, value: Any, path: Path, guard: Span | None = None, *, where: str = ""
+    ) -> Constant | None:
+        """The value, if the property can take it and the station allows it; `guard` is where that is said."""
         span = self.file.at(path)
         if spec.type == "choice":
             choices = spec.choices or {}
@@ -227,16 +259,18 @@ class Values:
         if spec.type != "number":
             return value  # type: ignore[no-any-return]
         symbol = spec.unit or ""
-        for low, high, who in (
-            (spec.low, spec.high, "the instrument takes"),
-            (spec.guard_low, spec.guard_high, "the station allows"),
+        for low, high, who, place in (
+            (spec.low, spec.high, "the instrument takes", None),
+            (spec.guard_low, spec.guard_high, "the station allows", guard),
         ):
             if (low is not None and value < low) or (high is not None and value > high):
                 self.problems.error(
                     "B022",
                     f"`{label}` of {format_quantity(value, symbol)} is outside what {who}",
                     span,
-                    label=bounds_text(low, high, spec.unit),
+                    label=where or f"allowed: {bounds_text(low, high, spec.unit)}",
+                    help=f"allowed: {bounds_text(low, high, spec.unit)}" if where else "",
+                    notes=((place, "the guard"),) if place is not None else (),
                 )
                 return None
         if math.isnan(value):
@@ -267,6 +301,10 @@ def _wanted(spec: PropertySpec) -> tuple[Kind, Unit | None]:
             return Kind.BOOL, None
         case _:
             return Kind.TEXT, None
+
+
+def _as_text(raw: Any) -> str:
+    return raw if isinstance(raw, str) else format_quantity(float(raw), "", 12)
 
 
 def on_off(raw: Any) -> bool | None:

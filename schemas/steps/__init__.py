@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Tag
 from pydantic_core import PydanticCustomError
 
+from schemas.base import Model
 from schemas.diagnostics import nearest
 from schemas.steps.common import Common, Defaults, FailureKind, OnFailure, OnResume, Retry, StepBase
 from schemas.steps.flow import (
@@ -141,7 +142,8 @@ Step = Annotated[
 """One step: the model is picked by its verb."""
 
 _NAMESPACE = {"Step": Step}
-for _model in (Retry, Common, Defaults, StepBase, *VERBS.values()):
+_MODELS: tuple[type[Model], ...] = (Retry, Common, Defaults, StepBase, *VERBS.values())
+for _model in _MODELS:
     _model.model_rebuild(_types_namespace=_NAMESPACE)
 
 __all__ = [

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.expr import Type, is_expression
 from engine.plan.binding import bind_roles
-from engine.plan.drafts import Draft
-from engine.plan.flow import draft
+from engine.plan.compiler import DEEPEST_CALL, SequenceCompiler
+from engine.plan.drafts import At, Draft
 from engine.plan.model import Binding, CallAction, Constant, Formula, Role
 from engine.plan.names import Frame, Scope
 from engine.plan.parameters import (
@@ -23,32 +23,24 @@ from schemas.sequence import Sequence
 from schemas.source import Path
 from schemas.steps import CallStep
 
-if TYPE_CHECKING:
-    from engine.plan.compiler import SequenceCompiler
 
-
-def compile_call(c: SequenceCompiler, step: CallStep, path: Path, scope: Scope, node_id: str) -> list[Draft]:
+def compile_call(c: SequenceCompiler, step: CallStep, at: At) -> list[Draft]:
     """The called sequence, compiled in place; empty where it has problems."""
-    from engine.plan.compiler import DEEPEST_CALL, SequenceCompiler
-
-    place: Path = (*path, "call")
-    if step.call in c.stack:
-        chain = " → ".join([*c.stack[c.stack.index(step.call) :], step.call])
-        c.problems.error("N017", f"a sequence cannot call itself: {chain}", c.file.at(place))
-        return []
-    if len(c.stack) >= DEEPEST_CALL:
-        c.problems.error("N017", f"calls are nested deeper than {DEEPEST_CALL}", c.file.at(place))
-        return []
+    place = at.place("call")
     file = _called(c, step.call, place)
     if file is None:
+        _spoil(c, step, at)
         return []
-    roles = _roles(c, step, path, file)
+    roles = _roles(c, step, at.path, file)
     frame = Frame()
     inner = Scope(frame)
+    inner.held, inner.sure = at.scope.held, at.scope.sure
     define_context(inner, file.model)
-    compiler = SequenceCompiler(c.build, file, frame, roles, node_id, (*c.stack, step.call))
+    for name, identity in file.model.dut.items():
+        c.build.identity.setdefault(name, identity)
+    compiler = SequenceCompiler(c.build, c.verbs, file, frame, roles, at.node_id, (*c.stack, step.call))
     specs = parameter_specs(file, frame, c.problems)
-    arguments = _arguments(c, step, path, scope, file, specs, inner)
+    arguments = _arguments(c, step, at, file, specs, inner)
     block = compiler.sequence(inner)
     store: list[tuple[Binding, str]] = []
     binds: list[str] = []
@@ -59,21 +51,41 @@ def compile_call(c: SequenceCompiler, step: CallStep, path: Path, scope: Scope, 
             c.problems.error(
                 "N018",
                 f"`{step.call}` makes no value `{name}`",
-                c.file.at((*path, "store", local)),
+                c.file.at(at.place("store", local)),
                 label=did_you_mean(name, made),
                 help=f"it makes: {', '.join(made)}" if made else "",
             )
+            c.spoilt(local, at.place("store", local), at.scope)
             continue
         entry.ask()
-        outer, binding = c.define(local, entry.type, (*path, "store", local), scope)
+        outer, binding = c.define(local, entry.type, at.place("store", local), at.scope)
         outer.maybe = entry.maybe
         store.append((binding, entry.slot))
         binds.append(outer.slot)
-    action = CallAction(step.call, block, tuple(arguments), dict(frame.constants), CONTEXT_SLOTS, tuple(store))
-    return draft(action, binds=tuple(binds))
+    inherited = (*CONTEXT_SLOTS, *(f"dut.{name}" for name in file.model.dut))
+    action = CallAction(step.call, block, tuple(arguments), dict(frame.constants), inherited, tuple(store))
+    return [Draft(action, binds=tuple(binds))]
+
+
+def _spoil(c: SequenceCompiler, step: CallStep, at: At) -> None:
+    for local in step.store:
+        c.spoilt(local, at.place("store", local), at.scope)
 
 
 def _called(c: SequenceCompiler, sequence_id: str, place: Path) -> Loaded[Sequence] | None:
+    """The file of the called sequence; None where it cannot be called."""
+    if sequence_id in c.stack:
+        chain = " → ".join([*c.stack[c.stack.index(sequence_id) :], sequence_id])
+        c.problems.error(
+            "N017",
+            f"a sequence cannot call itself: {chain}",
+            c.file.at(place),
+            help="for doing something again there are `repeat` and `sweep`",
+        )
+        return None
+    if len(c.stack) >= DEEPEST_CALL:
+        c.problems.error("N017", f"calls are nested deeper than {DEEPEST_CALL}", c.file.at(place))
+        return None
     found = c.build.library.find("sequence", sequence_id)
     if found is None:
         known = sorted(c.build.library.ids("sequence"))
@@ -110,12 +122,22 @@ def _roles(c: SequenceCompiler, step: CallStep, path: Path, file: Loaded[Sequenc
             continue
         role = c.roles.get(outer)
         if role is None:
-            c.problems.error("N002", f"unknown role `{outer}`", c.file.at(place), label=did_you_mean(outer, c.roles))
+            if outer not in c.frame.unbound:
+                c.problems.error(
+                    "N002",
+                    f"unknown role `{outer}`",
+                    c.file.at(place),
+                    label=did_you_mean(outer, c.roles),
+                    help=c.unknown_role_help(outer),
+                )
+            needs.pop(inner)
             continue
         capability = needs.pop(inner)
         if capability not in ("generic", role.capability):
             c.problems.error(
-                "B003", f"role `{inner}` needs a {capability}, `{outer}` is a {role.capability}", c.file.at(place)
+                "B003",
+                f"role `{inner}` of `{step.call}` needs a {capability}, `{outer}` is a {role.capability}",
+                c.file.at(place),
             )
             continue
         roles[inner] = role
@@ -131,8 +153,7 @@ def _roles(c: SequenceCompiler, step: CallStep, path: Path, file: Loaded[Sequenc
 def _arguments(
     c: SequenceCompiler,
     step: CallStep,
-    path: Path,
-    scope: Scope,
+    at: At,
     file: Loaded[Sequence],
     specs: dict[str, ParameterSpec],
     inner: Scope,
@@ -143,25 +164,25 @@ def _arguments(
             c.problems.error(
                 "N019",
                 f"`{step.call}` has no parameter `{name}`",
-                c.file.key((*path, "with", name)),
+                c.file.key(at.place("with", name)),
                 label=did_you_mean(name, specs),
                 help=f"parameters: {', '.join(specs)}" if specs else "it has none",
             )
     for name, spec in specs.items():
         entry = inner.define(name, spec.type, kind="parameter", span=file.key(("parameters", name)))
-        place: Path = (*path, "with", name)
+        place = at.place("with", name)
         if name not in step.with_:
             if spec.default is None:
                 c.problems.error(
                     "P050",
                     f"`{step.call}` must be given `{name}`",
-                    c.file.at((*path, "call")),
-                    help="add it under `with`",
+                    c.file.at(at.place("call")),
+                    help=f"add it under `with`: `with: {{{name}: …}}`",
                 )
             else:
                 inner.frame.constants[entry.slot] = spec.default
             continue
-        value = _argument(c, step.with_[name], place, scope, spec.type)
+        value = _argument(c, step.with_[name], place, at.scope, spec.type)
         if value is None:
             continue
         if not isinstance(value, Formula):
