@@ -96,7 +96,7 @@ def call(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator
     node = prepared.node
     outer = frame.env
     step = strand.step
-    step.begin(node, frame, id, node.order + frame.shift, frame.attempt, 60.0)
+    step.begin(node, frame, id, node.order + frame.shift, frame.attempt, 0.0)
     values: dict[str, Any] = dict(action.constants)
     for slot in action.inherited:
         if slot in outer:

@@ -6,10 +6,11 @@ attempt did counts.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from engine.core.errors import BenchwrightError, StepError, StepTimeout, StoreError
+from engine.core.errors import BenchwrightError, StepTimeout, StoreError
+from engine.core.progress import FinishedNode
 from engine.dispatch.frame import Frame, Ledger
 from engine.dispatch.gate import with_extra
 from engine.dispatch.lists import run_list
@@ -18,7 +19,7 @@ from engine.dispatch.retries import Snapshot
 from engine.dispatch.step import accumulate
 from engine.dispatch.stopped import Deadline, Stopped
 from engine.dispatch.tree import bindings
-from engine.plan.model import CallAction, Formula, GroupAction
+from engine.plan.model import CallAction, Formula, GroupAction, Node
 from engine.verdict.ladder import worse
 from schemas.documents import NodeFinished, NodeStarted, Outcome
 
@@ -30,6 +31,8 @@ Ended = tuple[Outcome, bool, str]
 """(outcome, whether the list around it is to stop, why): what a group or loop says of itself."""
 
 FAILURES = {Outcome.FAIL: "fail", Outcome.ERROR: "error"}
+LEAF_S = 60.0
+"""Every leaf is over after this and what it plans to take, unless it has a `timeout` of its own."""
 INTERNAL = "internal: {}: {} (a fault of the engine, please report it)"
 
 
@@ -37,48 +40,32 @@ def run_node(strand: Strand, prepared: Prepared, frame: Frame) -> Generator[Any,
     """Run one node with all its attempts; gives its outcome and whether its list stops. Raises Stopped."""
     unit = strand.unit
     node = prepared.node
-    if unit.control.stage:
-        strand.look()
-    if (unit.pauses or unit.control.paused) and not strand.shield:
-        yield from unit.wait_while_paused(frame)
-        strand.look()
-    if frame.deadline is not None and (deadline := frame.deadline.first()).at <= unit.clock.now:
-        raise deadline.stopped()
     id = node.id + frame.suffix
-    if unit.progress and (done := unit.progress.of(unit.number, id)) is not None and prepared.act is not None:
-        values = done.values
-        for binding in bindings(node):
-            if binding.name in values:
-                frame.env[binding.slot] = values[binding.name]
-                accumulate(frame.env, binding, values[binding.name])
-        for verdict in done.verdicts:
-            frame.ledger.counter.count(verdict)
-        frame.ledger.outcome = worse(frame.ledger.outcome, done.outcome)
-        return done.outcome, False
-    if not prepared.plain or unit.control.skipped:
-        ended = yield from whether(strand, prepared, frame, id)
-        if ended is not None:
-            return ended
-
-    tries = prepared.tries
-    attempt = (frame.attempt - 1) * tries
-    attempts = leaf_attempt if prepared.act is not None else composite_attempt
-    retry = node.retry
-    snapshot = Snapshot(node, frame.env) if retry is not None and prepared.act is None else None
-    for left in range(tries - 1, -1, -1):
-        attempt += 1
-        outcome, stop, final = yield from attempts(strand, prepared, frame, id, attempt, left)
-        if final:
-            break
-        assert retry is not None
-        if snapshot is not None:
-            snapshot.restore(unit.done_once, frame.suffix)
-        delay_s = strand.step.value(retry.delay_s) if isinstance(retry.delay_s, Formula) else retry.delay_s
-        if delay_s > 0:
-            yield from strand.sleep(delay_s, frame)
-        if retry.remedy.nodes:
+    try:
+        if unit.control.stage:
             strand.look()
-            yield from run_list(strand, retry.remedy, frame.inside(attempt, Ledger(), frame.deadline, frame.wants))
+        if (unit.pauses or unit.control.paused) and not strand.shield:
+            yield from unit.wait_while_paused(frame)
+            strand.look()
+        if frame.deadline is not None and (deadline := frame.deadline.first()).at <= unit.clock.now:
+            raise deadline.stopped()
+        if not prepared.plain or unit.control.skipped or unit.progress:
+            ended = yield from whether(strand, prepared, frame, id)
+            if ended is not None:
+                return ended
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        stopped = strand.caught(error)
+        if stopped is None:
+            raise
+        record_end(strand, prepared, frame, id, Outcome.NOT_RUN, stopped.message)
+        raise stopped from None
+
+    attempt = (frame.attempt - 1) * prepared.tries
+    attempts = leaf_attempt if prepared.act is not None else composite_attempt
+    if node.retry is None:
+        outcome, stop, _ = yield from attempts(strand, prepared, frame, id, attempt + 1, 0)
+    else:
+        outcome, stop = yield from retried(strand, prepared, frame, id, attempt, attempts)
     if node.once:
         unit.done_once.add(id)
     if stop:
@@ -91,12 +78,53 @@ def run_node(strand: Strand, prepared: Prepared, frame: Frame) -> Generator[Any,
     return outcome, False
 
 
+def retried(
+    strand: Strand, prepared: Prepared, frame: Frame, id: str, attempt: int, attempts: Callable[..., Any]
+) -> Generator[Any, Any, tuple[Outcome, bool]]:
+    """Attempt after attempt until one is final; between two nothing is held, and what the discarded one bound is forgotten."""
+    unit = strand.unit
+    node = prepared.node
+    retry = node.retry
+    assert retry is not None
+    snapshot = Snapshot(node, frame.env) if prepared.act is None else None
+    for left in range(retry.times, -1, -1):
+        attempt += 1
+        outcome, stop, final = yield from attempts(strand, prepared, frame, id, attempt, left)
+        if final:
+            break
+        try:
+            if snapshot is not None:
+                snapshot.restore(unit.done_once, frame.suffix)
+            strand.step.begin(node, frame, id, node.order + frame.shift, attempt, LEAF_S)
+            delay_s = strand.step.duration(retry.delay_s, "delay")
+            if delay_s > 0:
+                yield from strand.sleep(delay_s, frame)
+            if unit.control.stage:
+                strand.look()
+            if retry.remedy.nodes:
+                yield from run_list(strand, retry.remedy, frame.inside(attempt, Ledger(), frame.deadline, frame.wants))
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            stopped = strand.caught(error)
+            if stopped is not None:
+                record_end(strand, prepared, frame, id, stopped.outcome, stopped.message, attempt + 1)
+                raise stopped from None
+            if not isinstance(error, BenchwrightError):
+                raise
+            record_end(strand, prepared, frame, id, Outcome.ERROR, str(error), attempt + 1)
+            settle(frame, [], Outcome.ERROR)
+            return Outcome.ERROR, False
+    return outcome, stop
+
+
 def whether(
     strand: Strand, prepared: Prepared, frame: Frame, id: str
 ) -> Generator[Any, Any, tuple[Outcome, bool] | None]:
-    """Skip the node where something says so; None where it runs."""
+    """Do not run the node where something says so; None where it runs."""
     node = prepared.node
     unit = strand.unit
+    if unit.progress and prepared.act is not None and (done := unit.progress.of(unit.number, id)) is not None:
+        taken_over(node, frame, done)
+        return done.outcome, False
     reason: str | None = node.skip
     if reason is None and id in unit.control.skipped:
         reason = "skipped by the operator"
@@ -104,40 +132,41 @@ def whether(
         reason = "already done, and it is to be done only once"
     if reason is None and node.when is not None:
         step = strand.step
-        step.begin(node, frame, id, node.order + frame.shift, frame.attempt, 60.0)
+        step.begin(node, frame, id, node.order + frame.shift, frame.attempt, LEAF_S)
         try:
             if not (yield from step.evaluate(node.when)):
                 reason = f"`{node.when.text}` does not hold"
         except BenchwrightError as error:
             record_end(strand, prepared, frame, id, Outcome.ERROR, str(error))
-            frame.ledger.counter.error()
-            frame.ledger.outcome = worse(frame.ledger.outcome, Outcome.ERROR)
+            settle(frame, [], Outcome.ERROR)
             return Outcome.ERROR, node.on_error == "stop"
     if reason is None:
         return None
     record_end(strand, prepared, frame, id, Outcome.SKIPPED, reason)
-    frame.ledger.counter.skip(node.size if prepared.act is None else 1)
+    frame.ledger.counter.skip()
     return Outcome.SKIPPED, False
 
 
-def record_end(strand: Strand, prepared: Prepared, frame: Frame, id: str, outcome: Outcome, message: str) -> None:
-    """Record a node that never started: skipped, not run."""
+def taken_over(node: Node, frame: Frame, done: FinishedNode) -> None:
+    """An earlier run has finished this node: its names and verdicts are there again."""
+    for binding in bindings(node):
+        if binding.name in done.values:
+            frame.env[binding.slot] = done.values[binding.name]
+            accumulate(frame.env, binding, done.values[binding.name])
+    settle(frame, list(done.verdicts), done.outcome)
+
+
+def record_end(
+    strand: Strand, prepared: Prepared, frame: Frame, id: str, outcome: Outcome, message: str, attempt: int = 0
+) -> None:
+    """Record a node, or an attempt, that never started: skipped, not run."""
     node = prepared.node
-    now = strand.unit.clock.now
-    strand.unit.emitter.emit(
-        NodeFinished(
-            strand.unit.number,
-            id,
-            frame.attempt,
-            node.order + frame.shift,
-            node.verb,
-            outcome,
-            now,
-            now,
-            True,
-            message,
-            node.title,
-        )
+    unit = strand.unit
+    now = unit.clock.now
+    attempt = attempt or (frame.attempt - 1) * prepared.tries + 1
+    order = node.order + frame.shift
+    unit.emitter.emit(
+        NodeFinished(unit.number, id, attempt, order, node.verb, outcome, now, now, True, message, node.title)
     )
 
 
@@ -156,7 +185,8 @@ def leaf_attempt(
     stopped: Stopped | None = None
     failure: BaseException | None = None
     kind = ""
-    step.begin(node, frame, id, order, attempt, 60.0)
+    begun = False
+    step.begin(node, frame, id, order, attempt, LEAF_S)
     try:
         try:
             if prepared.wants or frame.wants:
@@ -165,6 +195,7 @@ def leaf_attempt(
                     started = clock.now
                     step.deadline = started + step.timeout_s
             emitter.emit(NodeStarted(unit.number, id, attempt, order, node.verb, started))
+            begun = True
             emitter.commit()
             if node.timeout_s.__class__ is Formula:
                 step.bound_time()
@@ -181,7 +212,7 @@ def leaf_attempt(
         except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001  # handed on below
             stopped = strand.caught(error)
             if stopped is not None:
-                outcome, step.message = stopped.outcome, stopped.message
+                outcome, step.message = stopped.outcome if begun else Outcome.NOT_RUN, stopped.message
             else:
                 outcome, kind = Outcome.ERROR, "timeout" if isinstance(error, StepTimeout) else "error"
                 text = (
@@ -250,7 +281,7 @@ def composite_attempt(
     deadline = frame.deadline
     try:
         if node.timeout_s is not None:
-            strand.step.begin(node, frame, id, order, attempt, 60.0)
+            strand.step.begin(node, frame, id, order, attempt, LEAF_S)
             timeout_s = strand.step.duration(node.timeout_s, "timeout")
             deadline = Deadline(started + timeout_s, timeout_s, id, frame.deadline)
         inner = frame.inside(
@@ -291,4 +322,4 @@ def composite_attempt(
     return outcome, stop, final
 
 
-__all__ = ["Ended", "StepError", "run_node"]
+__all__ = ["LEAF_S", "Ended", "run_node"]

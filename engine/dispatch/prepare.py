@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from engine.dispatch.node import Ended
     from engine.dispatch.unit import UnitRun
 
-LEAF_S = 60.0
-"""Every leaf is over after this and what it plans to take, unless it has a `timeout` of its own."""
-
 Hold = Callable[..., "Generator[Any, Any, Ended]"]
 
 COMPOSITES: dict[type, Hold] = {

@@ -16,6 +16,7 @@ from engine.dispatch.flow import run_block
 from engine.dispatch.frame import Environment, Frame, Ledger
 from engine.dispatch.gate import Gate, with_extra
 from engine.dispatch.locks import Ticket
+from engine.dispatch.node import LEAF_S
 from engine.dispatch.prepare import Prepared, Preparer
 from engine.dispatch.settled import Settled
 from engine.dispatch.step import Step
@@ -211,8 +212,8 @@ class UnitRun:
         node = prepared.node
         step = strand.step
         order = node.order + frame.shift
-        step.begin(node, frame, id, order, frame.attempt, 60.0)
-        step.timeout_s, step.deadline = 60.0, self.clock.now + 60.0
+        step.begin(node, frame, id, order, frame.attempt, LEAF_S)
+        step.timeout_s, step.deadline = LEAF_S, self.clock.now + LEAF_S  # its own timeout is that of the whole
         if not formula.live:
             return step.value(formula)
         ticket = yield from self.acquire(prepared, frame, id, order) if prepared.wants or frame.wants else _nothing()

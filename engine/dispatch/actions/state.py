@@ -37,7 +37,8 @@ def set_state(step: Step, action: SetAction) -> Generator[Any, Any, None]:
 
 
 def write_all(step: Step, writes: Sequence[Write | SiteWrite], *, force: bool) -> Generator[Any, Any, None]:
-    """Write in order what differs; remembers when something really changed."""
+    """Write in order what differs, in a cleanup everything; remembers when something really changed."""
+    force = force or step.strand.shield > 0
     for write in writes:
         target = write.target
         value = site_value(step, write) if isinstance(write, SiteWrite) else write.value
