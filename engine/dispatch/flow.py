@@ -91,7 +91,7 @@ def group(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generato
 
 
 def call(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator[Any, Any, Ended]:
-    """A block in an environment of its own; names come out only through `store`, and only what was bound."""
+    """A block in an environment of its own; without an error, names come out through `store`, where they have a value."""
     action: CallAction = prepared.node.action  # type: ignore[assignment]
     node = prepared.node
     outer = frame.env
@@ -105,6 +105,8 @@ def call(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator
         values[slot] = plain(step.value(given)) if isinstance(given, Formula) else given
     env = outer.inner(values)
     ended = yield from run_block(strand, action.block, frame.calling(env))
+    if ended[0] is Outcome.ERROR:
+        return ended
     for binding, slot in action.store:
         if slot in env:
             outer[binding.slot] = env[slot]

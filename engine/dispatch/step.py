@@ -301,10 +301,10 @@ class Step:
                 problem = error
             else:
                 if isinstance(criterion, MaskCriterion):
-                    along = self.env.get(criterion.along)
+                    value, along = plain(value), plain(self.env.get(criterion.along))
                     judged = criterion.judge(value, along)
                     if judged.verdict is Verdict.FAIL:
-                        self.message = criterion.explain(value, symbol, along)
+                        self.message = f"`{name}`: {criterion.explain(value, symbol, along)}"
                 else:
                     judged = criterion.judge(value)
                     if judged.verdict is Verdict.FAIL:
@@ -312,7 +312,7 @@ class Step:
                 low, high = criterion.low, criterion.high
                 text = self.unit.limit_text(criterion) if limit.fixed is not None else as_json(criterion)
         as_text = ""
-        if not isinstance(value, float):
+        if type(value) is not float:
             value = plain(value)
             if isinstance(value, list | dict):
                 value, as_text = None, to_json(value)
@@ -371,9 +371,9 @@ def accumulate(env: dict[str, Any], binding: Binding, value: Any) -> None:
 
 def plain(value: Any) -> Any:
     """A value as documents hold it: NumPy's numbers become Python's, series become lists."""
-    if isinstance(value, bool | float | str) or value is None:
+    if type(value) in (float, bool, str) or value is None:
         return value
-    if isinstance(value, int):
+    if type(value) is int:
         return float(value)
     if hasattr(value, "tolist"):
         return value.tolist()

@@ -13,7 +13,7 @@ from schemas.documents import Measured, Verdict
 def compute(step: Step, action: ComputeAction) -> Generator[Any, Any, None]:
     """Derive, judge and record a value."""
     value = number = yield from step.evaluate(action.formula)
-    if not isinstance(value, float) and not (hasattr(value, "ndim") and value.ndim):
+    if type(value) is not float and not (hasattr(value, "ndim") and value.ndim):
         number = plain(value)
     step.bind(action.binding, number)
     step.record(action.binding.name, number, action.unit, action.limit, "compute")

@@ -49,8 +49,8 @@ def read_below(root: str, path: str) -> bytes:
 
     Every folder on the way is opened without following links, so nothing can be exchanged between the check and the read.
     """
-    parts = path.replace(os.sep, "/").split("/")
-    if path.startswith("/") or os.path.isabs(path) or any(part in ("", ".", "..") for part in parts):
+    parts = [part for part in path.replace(os.sep, "/").split("/") if part not in ("", ".")]
+    if not parts or os.path.isabs(path) or ".." in parts:
         raise StepError(f"`{path}` cannot be attached", "name a file below the project, without `..`")
     opened: list[int] = []
     try:
