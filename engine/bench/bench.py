@@ -33,14 +33,16 @@ class InstrumentBench:
         sites: Mapping[int, str],
         mocks: Mapping[Target, PropertyValue] | None = None,
         log: Log | None = None,
+        serials: Mapping[int, str] | None = None,
     ) -> None:
         """Raises UsageError for a driver or a safe state that cannot work.
 
         `open_session` makes the session of an instrument, or of its instance at a site, not opened yet. `sites` has all
-        units that will take part. `log` takes (level, message, instance).
+        units that will take part, `serials` theirs, by which noise is told apart. `log` takes (level, message, instance).
         """
         self._open_session = open_session
         self._sites = dict(sites)
+        self._serials = {unit: (serials or {}).get(unit, "") for unit in sites}
         self._mocks = dict(mocks or {})
         self._log: Log = log or (lambda level, message, instrument: None)
         self._specs = dict(specs)
@@ -130,7 +132,7 @@ class InstrumentBench:
         return self._instrument(unit, instrument).identity
 
     def begin(self, unit: int, instrument: str, node: str, attempt: int) -> None:
-        self._instrument(unit, instrument).opened().set_noise_key((node, attempt))
+        self._instrument(unit, instrument).opened().set_noise_key((self._serials[unit], node, attempt))
 
     def restore(self, unit: int, instrument: str) -> bool:
         return self._instrument(unit, instrument).restore(unit)

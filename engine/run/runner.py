@@ -7,7 +7,6 @@ the journal. Once RunStarted is written, RunFinished is written on every way out
 from __future__ import annotations
 
 import contextlib
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,12 @@ from engine.dispatch import Dispatcher, RunResult, UnitUnderTest
 from engine.plan.compile import Wish, compile_plan
 from engine.plan.mocks import resolve_mocks
 from engine.plan.model import Plan
+from engine.plan.walk import axis_units
+from engine.run.memory import calm_garbage_collector
 from engine.run.plugins import call_plugin
 from engine.run.provenance import environment
 from engine.run.request import RunRequest, RunSummary
-from engine.run.sessions import Sessions
+from engine.run.sessions import Devices, Sessions, load_devices
 from engine.run.signals import interruptible
 from engine.store import Journal, new_run_id
 from schemas.diagnostics import Problems
@@ -52,7 +53,7 @@ class Prepared:
 
     request: RunRequest
     plan: Plan
-    library: Library
+    devices: Devices
     root: Path
     seed: int
     units: tuple[UnitUnderTest, ...]
@@ -69,9 +70,8 @@ def prepare(request: RunRequest, library: Library, root: Path) -> Prepared:
     plan = compile_plan(request.sequence, request.station, library, root, wish, problems)
     units = _units(request, plan)
     mocks = resolve_mocks(request.mocks, plan)
-    serials = {unit.site: unit.serial for unit in units}
-    Sessions(request.station, library, plan.instruments, serials, seed, lambda: 0.0)
-    return Prepared(request, plan, library, root, seed, units, mocks, problems)
+    devices = load_devices(request.station, library, plan.instruments)
+    return Prepared(request, plan, devices, root, seed, units, mocks, problems)
 
 
 def _units(request: RunRequest, plan: Plan) -> tuple[UnitUnderTest, ...]:
@@ -142,10 +142,10 @@ def run(
         kept = recorder if recorder is not None else MemoryRecorder()
     clock: Clock = WallClock(speed=prepared.request.speed) if wall else VirtualClock()
     steering = control if control is not None else Control(prepared.request.cleanup_timeout_s)
-    execution = _Execution(prepared, clock, kept, listeners, steering, own_id)
+    facts = environment(prepared.root) if journal is not None else {}
     try:
-        with interruptible(steering):
-            return execution.carry_out()
+        with interruptible(steering), calm_garbage_collector():
+            return _Execution(prepared, clock, kept, listeners, steering, own_id, facts).carry_out()
     finally:
         clock.close()
         kept.close()
@@ -162,7 +162,9 @@ class _Execution:
         listeners: Sequence[Listener],
         control: Control,
         run_id: str,
+        facts: Mapping[str, Any],
     ) -> None:
+        self.facts = facts
         self.prepared = prepared
         self.clock = clock
         self.recorder = recorder
@@ -173,8 +175,7 @@ class _Execution:
         serials = {unit.site: unit.serial for unit in prepared.units}
         self.sessions = Sessions(
             prepared.request.station,
-            prepared.library,
-            prepared.plan.instruments,
+            prepared.devices,
             serials,
             prepared.seed,
             lambda: clock.now,
@@ -198,7 +199,6 @@ class _Execution:
                     progress=Progress(),
                     listeners=self.listeners,
                     python=call_plugin,
-                    rng=random.Random(self.prepared.seed),
                 )
                 result = dispatcher.run()
         except StoreError:
@@ -208,8 +208,8 @@ class _Execution:
             self.emit(Logged(self.clock.now, Level.ERROR, message, kind="instrument"))
         outcome = result.outcome if result is not None else Outcome.ERROR
         tally = result.tally if result is not None else Tally(errors=1)
-        if result is not None and result.message:
-            message = result.message
+        if result is not None:
+            message = "; ".join(unit.message for unit in result.units if unit.message)
         self.emit(RunFinished(outcome, self.clock.now, tally, message))
         self.recorder.durable()
         return RunSummary(self.run_id, outcome, tally, self.clock.now, message)
@@ -250,11 +250,15 @@ class _Execution:
             meta=dict(request.meta),
             files=files,
             environment={
-                **environment(prepared.root),
+                **self.facts,
                 "mocks": dict(request.mocks),
                 "settings": dict(request.settings),
             },
             argv=list(request.argv),
+            units={
+                **{name: unit.symbol for name, unit in axis_units(plan).items()},
+                **{one.name: one.unit.symbol for one in plan.parameters if one.unit is not None},
+            },
         )
 
 

@@ -11,12 +11,47 @@ from engine.core.bench import InstrumentSpec
 from engine.core.errors import UsageError
 from engine.core.session import Session
 from engine.sim.bench import SimulatedBench
+from engine.sim.device import check_device, check_world
 from schemas.device import Device
 from schemas.diagnostics import InvalidFiles, Problems
 from schemas.documents import FileSnapshot
 from schemas.library import Library
 from schemas.loading import Loaded, load
 from schemas.station import Station
+
+Devices = Mapping[str, Loaded[Device]]
+"""Simulated devices by id."""
+
+
+def load_devices(
+    station: Loaded[Station], library: Library, specs: Mapping[str, InstrumentSpec]
+) -> dict[str, Loaded[Device]]:
+    """The device files behind the simulated instruments. Raises InvalidFiles with every problem of all of them."""
+    devices: dict[str, Loaded[Device]] = {}
+    problems = Problems()
+    for name, spec in specs.items():
+        if spec.backend != "sim" or spec.device is None or spec.device in devices:
+            continue
+        found = library.find("device", spec.device)
+        if found is None:
+            problems.error(
+                "B013",
+                f"there is no simulated device `{spec.device}` for `{name}`",
+                station.key(("instruments", name)),
+                help=f"devices found: {', '.join(library.ids('device')) or 'none'}",
+            )
+            continue
+        try:
+            device: Loaded[Device] = load(found.path, "device")
+        except InvalidFiles as invalid:
+            problems.extend(invalid.problems)
+            continue
+        check_device(device.model, device.source_map, problems, device.path.parent)
+        devices[spec.device] = device
+    if station.model.world is not None:
+        check_world(station.model.world, station.source_map, problems)
+    problems.raise_if_any()
+    return devices
 
 
 class Sessions:
@@ -25,39 +60,19 @@ class Sessions:
     def __init__(
         self,
         station: Loaded[Station],
-        library: Library,
-        specs: Mapping[str, InstrumentSpec],
+        devices: Devices,
         serials: Mapping[str, str],
         seed: int,
         now: Callable[[], float],
     ) -> None:
-        """`serials`: site → serial. Raises InvalidFiles for devices that cannot be, UsageError for such a world."""
-        self._devices: dict[str, Loaded[Device]] = {}
-        problems = Problems()
-        for name, spec in specs.items():
-            if spec.backend == "sim" and spec.device is not None and spec.device not in self._devices:
-                self._load(name, spec.device, station, library, problems)
-        problems.raise_if_any()
+        """`serials`: site → serial. Raises UsageError for a world or a wiring that cannot be."""
+        self._devices = devices
         sites: Sequence[str] = [str(site) for site in station.model.sites]
         self._simulated = SimulatedBench(station.model.world, sites, serials, seed, now)
 
-    def _load(self, name: str, device: str, station: Loaded[Station], library: Library, problems: Problems) -> None:
-        found = library.find("device", device)
-        if found is None:
-            problems.error(
-                "B013",
-                f"there is no simulated device `{device}` for `{name}`",
-                station.key(("instruments", name)),
-                help=f"devices found: {', '.join(library.ids('device')) or 'none'}",
-            )
-            return
-        try:
-            self._devices[device] = load(found.path, "device")
-        except InvalidFiles as invalid:
-            problems.extend(invalid.problems)
-
     @property
     def bench(self) -> SimulatedBench:
+        """The simulated bench; its world knows the truth."""
         return self._simulated
 
     def files(self) -> list[FileSnapshot]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -15,6 +16,8 @@ from engine.sim.scpi.arguments import Parameter, read_parameter_declaration, sho
 
 Handler = Callable[..., str | bytes | None]
 Key = tuple[str, ...]
+Spellings = tuple[tuple[Key, tuple[str | int | None, ...]], ...]
+"""Each spelling of a header and what number each of its nodes takes: a name, a fixed one, or none."""
 
 _NODE = re.compile(r"(\*?[A-Za-z_]+)(\d*)(?:<(\w+)>)?\Z")
 _SENT = re.compile(r"(\*?[A-Z_]+)(\d*)\Z")
@@ -33,7 +36,7 @@ class Command:
     channels: int = 1
     """Largest suffix."""
     latency_s: float = 0.0
-    spellings: list[tuple[Key, tuple[str | int | None, ...]]] = field(default_factory=list)
+    spellings: Spellings = ()
 
     @property
     def is_query(self) -> bool:
@@ -48,20 +51,18 @@ class CommandTable:
 
     def add(self, pattern: str, handler: Handler, **options: Any) -> Command:
         """Offer a command; a later one of the same header replaces an earlier one. Raises ValueError."""
-        header, parameters = split_pattern(pattern)
-        options.setdefault("parameters", parameters)
+        parsed = parse_pattern(pattern)
+        options.setdefault("parameters", parsed.parameters)
         command = Command(pattern, handler, **options)
-        names: list[str] = []
-        for nodes in _expansions(header):
-            for key, numbers in _spellings(nodes, pattern):
-                command.spellings.append((key, numbers))
-                entries = self._commands.setdefault(key, [])
+        command.spellings = parsed.spellings
+        command.suffixes = parsed.suffixes
+        for key, numbers in parsed.spellings:
+            entries = self._commands.get(key)
+            if entries is None:
+                self._commands[key] = [(numbers, command)]
+            else:
                 entries[:] = [entry for entry in entries if entry[0] != numbers]
                 entries.append((numbers, command))
-                for number in numbers:
-                    if isinstance(number, str) and number not in names:
-                        names.append(number)
-        command.suffixes = tuple(names)
         return command
 
     def find(self, nodes: tuple[str, ...]) -> tuple[Command, dict[str, int]] | None:
@@ -91,6 +92,24 @@ def _fit(wanted: tuple[str | int | None, ...], sent: list[int | None]) -> dict[s
         elif want != number:
             return None
     return suffixes
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedPattern:
+    """A pattern taken apart: the same for every instrument that offers it."""
+
+    parameters: tuple[Parameter, ...]
+    spellings: Spellings
+    suffixes: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def parse_pattern(pattern: str) -> ParsedPattern:
+    """Every spelling of a pattern. Kept, because a bench is made anew for every run. Raises ValueError."""
+    header, parameters = split_pattern(pattern)
+    spellings = tuple(spelling for nodes in _expansions(header) for spelling in _spellings(nodes, pattern))
+    names = (number for _, numbers in spellings for number in numbers if isinstance(number, str))
+    return ParsedPattern(parameters, tuple(dict.fromkeys(spellings)), tuple(dict.fromkeys(names)))
 
 
 def split_pattern(pattern: str) -> tuple[str, tuple[Parameter, ...]]:
