@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from engine.dispatch.strand import Strand
 
 ITERATION = "iteration"
+FEW_POINTS = 1_000
+"""Up to here a plain count is quicker than importing NumPy."""
 MISSING = object()
 Point = tuple[Any, ...]
 
@@ -37,11 +40,15 @@ class Repeats:
 
     def __init__(self, points: Points) -> None:
         """One pass, with eight bytes a point, so that a million points of which none repeats stay cheap."""
-        import numpy
-
         hashes = array("q", (hash(values) for _, values in points))
-        ordered = numpy.sort(numpy.frombuffer(hashes, dtype="q")) if hashes else numpy.empty(0)
-        suspects = set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+        suspects: set[int] = set()
+        if len(hashes) <= FEW_POINTS:
+            suspects = {found for found, times in Counter(hashes).items() if times > 1}
+        else:
+            import numpy
+
+            ordered = numpy.sort(numpy.frombuffer(hashes, dtype="q"))
+            suspects = set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
         seen: dict[Point, list[int]] = {}
         if suspects:
             for index, values in points:

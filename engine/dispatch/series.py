@@ -91,10 +91,12 @@ class Rows:
 
     def end(self) -> None:
         """The loop is over: its rows come into written order and become arrays, and are handed to the loop around."""
-        import numpy
-
         env = self._env
         series = self._series
+        if not series.own:
+            return
+        import numpy
+
         points = self._points
         for name in series.rows:  # what a point that was cut short had begun is no row
             del env[name][points:]
