@@ -1,12 +1,12 @@
 """Command patterns such as ``[SOURce<n>:]VOLTage[:LEVel] <x:float>`` and the table that finds them.
 
-Every spelling a pattern allows becomes one key, so that looking a header up is one step whatever the instrument offers.
+A pattern is taken apart once for all instruments that offer it: every spelling it allows becomes one key.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -16,8 +16,8 @@ from engine.sim.scpi.arguments import Parameter, read_parameter_declaration, sho
 
 Handler = Callable[..., str | bytes | None]
 Key = tuple[str, ...]
-Spellings = tuple[tuple[Key, tuple[str | int | None, ...]], ...]
-"""Each spelling of a header and what number each of its nodes takes: a name, a fixed one, or none."""
+Numbers = tuple[str | int | None, ...]
+"""What number each node of a header takes: one that has a name, a fixed one, or none."""
 
 _NODE = re.compile(r"(\*?[A-Za-z_]+)(\d*)(?:<(\w+)>)?\Z")
 _SENT = re.compile(r"(\*?[A-Z_]+)(\d*)\Z")
@@ -36,7 +36,6 @@ class Command:
     channels: int = 1
     """Largest suffix."""
     latency_s: float = 0.0
-    spellings: Spellings = ()
 
     @property
     def is_query(self) -> bool:
@@ -44,25 +43,22 @@ class Command:
 
 
 class CommandTable:
-    """All commands of one instrument by every spelling of their headers."""
+    """All commands of one instrument.
+
+    A header is looked for among the patterns when it is first sent, so that an instrument costs no more than the commands
+    it is asked; the instrument keeps what was found.
+    """
 
     def __init__(self) -> None:
-        self._commands: dict[Key, list[tuple[tuple[str | int | None, ...], Command]]] = {}
+        self._commands: list[tuple[ParsedPattern, Command]] = []
 
     def add(self, pattern: str, handler: Handler, **options: Any) -> Command:
-        """Offer a command; a later one of the same header replaces an earlier one. Raises ValueError."""
+        """Offer a command; a later one of the same header goes before an earlier one. Raises ValueError."""
         parsed = parse_pattern(pattern)
         options.setdefault("parameters", parsed.parameters)
         command = Command(pattern, handler, **options)
-        command.spellings = parsed.spellings
         command.suffixes = parsed.suffixes
-        for key, numbers in parsed.spellings:
-            entries = self._commands.get(key)
-            if entries is None:
-                self._commands[key] = [(numbers, command)]
-            else:
-                entries[:] = [entry for entry in entries if entry[0] != numbers]
-                entries.append((numbers, command))
+        self._commands.append((parsed, command))
         return command
 
     def find(self, nodes: tuple[str, ...]) -> tuple[Command, dict[str, int]] | None:
@@ -76,10 +72,12 @@ class CommandTable:
                 return None
             words.append(found[1] + mark)
             sent.append(int(found[2]) if found[2] else None)
-        for numbers, command in self._commands.get(tuple(words), ()):
-            suffixes = _fit(numbers, sent)
-            if suffixes is not None:
-                return command, suffixes
+        key = tuple(words)
+        for parsed, command in reversed(self._commands):
+            for numbers in parsed.spellings.get(key, ()):
+                suffixes = _fit(numbers, sent)
+                if suffixes is not None:
+                    return command, suffixes
         return None
 
 
@@ -99,7 +97,8 @@ class ParsedPattern:
     """A pattern taken apart: the same for every instrument that offers it."""
 
     parameters: tuple[Parameter, ...]
-    spellings: Spellings
+    spellings: Mapping[Key, tuple[Numbers, ...]]
+    """Each spelling of the header, and the numbers its nodes take."""
     suffixes: tuple[str, ...]
 
 
@@ -107,9 +106,15 @@ class ParsedPattern:
 def parse_pattern(pattern: str) -> ParsedPattern:
     """Every spelling of a pattern. Kept, because a bench is made anew for every run. Raises ValueError."""
     header, parameters = split_pattern(pattern)
-    spellings = tuple(spelling for nodes in _expansions(header) for spelling in _spellings(nodes, pattern))
-    names = (number for _, numbers in spellings for number in numbers if isinstance(number, str))
-    return ParsedPattern(parameters, tuple(dict.fromkeys(spellings)), tuple(dict.fromkeys(names)))
+    spellings: dict[Key, list[Numbers]] = {}
+    names: dict[str, None] = {}
+    for nodes in _expansions(header):
+        for key, numbers in _spellings(nodes, pattern):
+            known = spellings.setdefault(key, [])
+            if numbers not in known:
+                known.append(numbers)
+            names.update(dict.fromkeys(number for number in numbers if isinstance(number, str)))
+    return ParsedPattern(parameters, {key: tuple(found) for key, found in spellings.items()}, tuple(names))
 
 
 def split_pattern(pattern: str) -> tuple[str, tuple[Parameter, ...]]:
