@@ -9,14 +9,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any
 
 from engine.core.errors import StoreError
 from engine.store.connection import explained
 
-Migration = Callable[[Database], None]
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Migration = Callable[["Database"], None]
 
 SEQUENCE_BITS = 40
 """A row's id is its run's key, shifted by this, plus the document's number in it: a run's rows are one key range."""
@@ -139,6 +140,8 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mig
                     f"{path} is a database, but not a Benchwright journal",
                     "move it away, or choose another results folder with --results",
                 )
+            from sqlite_utils import Database  # takes longer than opening a journal that needs no migration
+
             database = Database(connection, recursive_triggers=False, execute_plugins=False)
             for migration in migrations[version:]:
                 migration(database)

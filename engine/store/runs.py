@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from sqlite_utils import Database
-
 from engine.core.errors import StoreError, UsageError
 from engine.store.connection import connect_for_reading, explain, explained
 from engine.store.identifiers import short_id
@@ -46,7 +44,6 @@ class RunCatalogue:
         try:
             if check_version(connection, self.path) < len(MIGRATIONS):
                 raise StoreError(f"{self.path} is not a Benchwright journal, or an old one", "run any sequence on it")
-            self._database = Database(connection, recursive_triggers=False, execute_plugins=False)
         except BaseException:
             connection.close()
             raise
@@ -61,8 +58,15 @@ class RunCatalogue:
         self.close()
 
     def _ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        return list(self._rows(statement, parameters))
+
+    def _rows(self, statement: str, parameters: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """Rows by column; without sqlite-utils, whose import (NumPy with it) takes longer than most commands."""
         with explained(self.path):
-            return list(self._database.query(statement, list(parameters)))
+            cursor = self._connection.execute(statement, parameters)
+            names = [column[0] for column in cursor.description]
+            for row in cursor:
+                yield dict(zip(names, row, strict=True))
 
     def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         try:
@@ -81,15 +85,14 @@ class RunCatalogue:
             where.append("outcome IS NULL" if alive else "outcome = ?")
             parameters += [] if alive else [str(outcome)]
         found: list[RunRecord] = []
-        with explained(self.path):
-            for row in self._database.query(
-                f"SELECT * FROM runs WHERE {' AND '.join(where)} ORDER BY started_wall DESC, key DESC", parameters
-            ):
-                if limit is not None and len(found) >= limit:
-                    break
-                run = self._run(row)
-                if not alive or run.state == outcome:
-                    found.append(run)
+        for row in self._rows(
+            f"SELECT * FROM runs WHERE {' AND '.join(where)} ORDER BY started_wall DESC, key DESC", parameters
+        ):
+            if limit is not None and len(found) >= limit:
+                break
+            run = self._run(row)
+            if not alive or run.state == outcome:
+                found.append(run)
         return found
 
     def count_runs(self) -> int:
