@@ -29,6 +29,7 @@ class Model(BaseModel):
         validate_by_name=False,
         protected_namespaces=(),
         arbitrary_types_allowed=True,
+        defer_build=True,  # one validator for each kind of file that is read, none for each model at import
     )
 
 

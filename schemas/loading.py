@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from schemas.base import Model
 from schemas.diagnostics import InvalidFiles, Problems, did_you_mean
 from schemas.locate import add_validation_errors
 from schemas.reader import Document, read_file, read_text
-from schemas.source import SourceMap, Span
 from schemas.source import Path as Place
+from schemas.source import SourceMap, Span
 
 Kind = Literal["sequence", "station", "driver", "device"]
 KINDS: tuple[Kind, ...] = ("sequence", "station", "driver", "device")
@@ -57,7 +57,7 @@ class Loaded(Generic[M]):
         return self.source_map.key(place)
 
 
-@lru_cache(maxsize=None)
+@cache
 def model_of(kind: Kind) -> type[Model]:
     """The model of a kind of file; imported when it is first needed."""
     match kind:
@@ -77,11 +77,6 @@ def model_of(kind: Kind) -> type[Model]:
             from schemas.device import Device
 
             return Device
-
-
-@lru_cache(maxsize=None)
-def _adapter(kind: Kind) -> TypeAdapter[Any]:
-    return TypeAdapter(model_of(kind))
 
 
 def display_name(path: Path) -> str:
@@ -129,13 +124,14 @@ def load_document(document: Document, path: Path, kind: Kind | None = None) -> L
 
 def validate(document: Document, kind: Kind) -> Any:
     """The model of a document of a known kind. Raises InvalidFiles."""
+    model = model_of(kind)
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return _adapter(kind).validate_python(document.value)
+        return model.model_validate(document.value)
     except ValidationError as error:
         problems = Problems()
-        add_validation_errors(error, document.source_map, problems, model=model_of(kind))
+        add_validation_errors(error, document.source_map, problems, model=model)
         raise InvalidFiles(problems) from None
     finally:
         if was_enabled:

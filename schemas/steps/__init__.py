@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Tag
 from pydantic_core import PydanticCustomError
 
-from schemas.base import Model
 from schemas.diagnostics import nearest
+from schemas.steps import common, flow, leaf
 from schemas.steps.common import Common, Defaults, FailureKind, OnFailure, OnResume, Retry, StepBase
 from schemas.steps.flow import (
     CallStep,
@@ -141,10 +141,8 @@ Step = Annotated[
 ]
 """One step: the model is picked by its verb."""
 
-_NAMESPACE = {"Step": Step}
-_MODELS: tuple[type[Model], ...] = (Retry, Common, Defaults, StepBase, *VERBS.values())
-for _model in _MODELS:
-    _model.model_rebuild(_types_namespace=_NAMESPACE)
+for _module in (common, flow, leaf):
+    vars(_module)["Step"] = Step  # their annotations name it; pydantic looks it up when a file is first validated
 
 __all__ = [
     "VERBS",
