@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.base import Identifier, Model, Value
@@ -21,7 +21,10 @@ def _regex(value: str) -> str:
     try:
         re.compile(value)
     except re.error as error:
-        raise PydanticCustomError("regex", "this pattern cannot be read: {why}", {"why": str(error)}) from None
+        context: dict[str, Any] = {"why": error.msg}
+        if error.pos is not None:
+            context |= {"start": error.pos, "end": error.pos + 1}
+        raise PydanticCustomError("regex", "this pattern cannot be read: {why}", context) from None
     return value
 
 
@@ -111,9 +114,24 @@ def _how_many(value: Any) -> str:
     return "cases" if isinstance(value, list | tuple) else "one"
 
 
+def _is_limit(value: Any) -> Any:
+    if isinstance(value, list | dict | Limit):
+        return value
+    raise PydanticCustomError(
+        "limit_form",
+        "a limit is a mapping, such as `{form}`",
+        {"form": "{min: 3.2 V, max: 3.4 V}", "help": "a list of them is for limits with `when`"},
+    )
+
+
+def _is_limit_or_name(value: Any) -> Any:
+    return value if isinstance(value, str) else _is_limit(value)
+
+
 LimitOrCases = Annotated[
     Annotated[Limit, Tag("one")] | Annotated[list[Limit], Tag("cases"), Field(min_length=1)],
     Discriminator(_how_many),
+    BeforeValidator(_is_limit),
 ]
 """A limit, or a list of which the first whose `when` holds is used."""
 
@@ -127,5 +145,6 @@ LimitReference = Annotated[
     | Annotated[Limit, Tag("one")]
     | Annotated[list[Limit], Tag("cases"), Field(min_length=1)],
     Discriminator(_how_given),
+    BeforeValidator(_is_limit_or_name),
 ]
 """The name of a limit, `none`, or a limit written in place."""

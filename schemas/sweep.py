@@ -42,10 +42,16 @@ class RangeAxis(Model):
 
     @model_validator(mode="after")
     def _points_or_step(self) -> Self:
-        if (self.points is None) == (self.step is None):
-            raise PydanticCustomError("axis", "an axis from … to … needs either `points` or `step`")
+        if self.points is None and self.step is None:
+            raise PydanticCustomError(
+                "axis",
+                "an axis from … to … needs `points` or `step`",
+                {"help": "such as `points: 11` or `step: 0.1 V`"},
+            )
+        if self.points is not None and self.step is not None:
+            raise PydanticCustomError("axis", "an axis has `points` or `step`, not both", {"key": "step"})
         if self.log and self.step is not None:
-            raise PydanticCustomError("axis", "a logarithmic axis takes `points`, not `step`")
+            raise PydanticCustomError("axis", "a logarithmic axis takes `points`, not `step`", {"key": "step"})
         return self
 
 

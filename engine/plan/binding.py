@@ -164,6 +164,8 @@ def bind_roles(needs: Mapping[str, str], bound: Bound, file: Loaded[Any], proble
                 notes=((bound.station.key(("instruments",)), "the station's instruments"),),
             )
             continue
+        if role.capability not in CAPABILITIES:
+            continue  # which has been told at its driver
         if capability not in ("generic", role.capability):
             problems.error(
                 "B003",
@@ -184,5 +186,5 @@ def _fitting_help(capability: str, fitting: Sequence[str]) -> str:
     return (
         f"its instruments with capability {capability}: {names}"
         if fitting
-        else f"no instrument there is a {capability}"
+        else f"no instrument there has capability {capability}"
     )

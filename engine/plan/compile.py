@@ -13,7 +13,7 @@ from engine.plan.compiler import SequenceCompiler
 from engine.plan.drafts import Build
 from engine.plan.model import STATION_SLOT, ParameterValue, Plan
 from engine.plan.names import Frame, Scope
-from engine.plan.parameters import define_context, given_parameters, parameter_specs
+from engine.plan.parameters import define_context, define_unusable, given_parameters, parameter_specs
 from engine.plan.values import canonical_json
 from engine.plan.verbs import VERBS
 from engine.plan.wiring import bind_nets
@@ -35,6 +35,8 @@ class Wish:
     seed: int = 0
     plugins: tuple[str, ...] = ()
     """Modules that `python:` steps may use."""
+    complete: bool = True
+    """False only to check files: a parameter without default may then be missing, and the plan cannot be run."""
 
 
 def compile_plan(
@@ -57,11 +59,14 @@ def compile_plan(
     scope = Scope(frame)
     define_context(scope, sequence.model)
     specs = parameter_specs(sequence, frame, found)
-    parameters = given_parameters(sequence, specs, wish.parameters, found)
+    parameters = given_parameters(sequence, specs, wish.parameters, found, complete=wish.complete)
     for name, spec in specs.items():
-        scope.define(name, spec.type, kind="parameter", span=sequence.key(("parameters", name)))
+        entry = scope.define(name, spec.type, kind="parameter", span=sequence.key(("parameters", name)))
+        if spec.secret:
+            frame.secrets.add(entry.slot)
     for parameter in parameters:
         frame.constants[scope.entries[parameter.name].slot] = parameter.value
+    define_unusable(scope, frame)
     frame.constants[STATION_SLOT] = station.model.station
     roles = bind_roles(sequence.model.needs, bound, sequence, found)
     compiler = SequenceCompiler(build, VERBS, sequence, frame, roles, "", (sequence.model.sequence,))

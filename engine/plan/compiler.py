@@ -7,14 +7,12 @@ which of them it gets.
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.core.bench import PropertySpec, Target
 from engine.expr import Kind, Type
-from engine.expr.functions import FUNCTIONS, OF_NAMES
 from engine.plan.binding import find_property
 from engine.plan.declared import declared_names
 from engine.plan.drafts import HOLDERS, At, Build, Draft, Ids, Inherited
@@ -22,7 +20,7 @@ from engine.plan.judging import Judging
 from engine.plan.limits import CompiledLimit
 from engine.plan.model import Amount, Binding, Block, Claim, Formula, Node, RetryPlan, Role, Steps
 from engine.plan.monitors import compile_monitor
-from engine.plan.names import Entry, Frame, Scope
+from engine.plan.names import Entry, Frame, Scope, reserved
 from engine.plan.order import check_unordered, dependencies
 from engine.plan.values import Values
 from schemas.diagnostics import Problems, did_you_mean
@@ -35,8 +33,6 @@ from schemas.steps import CommandStep, Monitor, PythonStep, Step, StepBase, verb
 DEEPEST_CALL = 16
 VerbCompiler = Callable[["SequenceCompiler", Any, At], list[Draft]]
 """(compiler, step, place) → what the step becomes; nothing where it has problems."""
-WORDS = frozenset({*keyword.kwlist, "true", "false", "null", "nan", "inf"})
-"""What cannot be a name because expressions mean something else by it."""
 
 
 @dataclass(slots=True)
@@ -356,31 +352,45 @@ class SequenceCompiler:
 
     def check_name(self, name: str, span: Span, scope: Scope, *, again: tuple[str, ...] = ()) -> bool:
         """Whether a name is free here for something new; kinds in `again` may be made anew."""
-        what = None
+        what = reserved(name)
         known = scope.entries.get(name)
-        if name in WORDS:
-            what = "a word of expressions"
-        elif name in FUNCTIONS or name in OF_NAMES:
-            what = "a function of expressions"
-        elif known is not None and known.kind not in again:
+        if what is None and known is not None and known.kind not in again:
             what = {
-                "parameter": "a parameter",
-                "context": "a name of the language",
-                "let": "a working value",
-                "value": "a measured or computed value",
-                "axis": "an axis around this step" if known.is_open_axis else None,
+                "parameter": "is a parameter already",
+                "context": "is a name of the language",
+                "let": "is a working value already",
+                "value": "is a measured or computed value already",
+                "axis": "is an axis around this step already" if known.is_open_axis else None,
                 "series": None,
             }[known.kind]
         if what is None:
             return True
         notes = ((known.span, "this one"),) if known is not None and known.span is not None else ()
-        self.problems.error("N012", f"`{name}` is {what} already", span, help="take another name", notes=notes)
+        self.problems.error("N012", f"`{name}` {what}", span, help="take another name", notes=notes)
         return False
 
     def spoilt(self, name: str, path: Path, scope: Scope, limit: str | Limit | Sequence[Limit] | None = None) -> None:
         """A name whose step has a problem: it is defined all the same, so that its readers are not told as well."""
         self.judging.spoilt(limit, name)
         self.define(name, Type(Kind.ANY, None), path, scope)
+
+    def check_public(self, value: Any, path: Path) -> None:
+        """What is written to the journal must hold no secret."""
+        match value:
+            case Formula() if value.names & self.frame.secrets:
+                names = ", ".join(f"`{name}`" for name in sorted(value.names & self.frame.secrets))
+                self.problems.error(
+                    "P057",
+                    f"{names} is secret and would be written down here",
+                    self.file.at(path),
+                    help="a secret can be used in `command`, `query`, `set` and `python`",
+                )
+            case dict():
+                for key, item in value.items():
+                    self.public(item, (*path, key))
+            case list():
+                for index, item in enumerate(value):
+                    self.public(item, (*path, index))
 
     def limit(
         self,

@@ -7,15 +7,28 @@ series; a series is only kept if something asks for it here.
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.core.bench import Target
 from engine.expr import ExpressionError, Kind, Symbol, Type
+from engine.expr.functions import FUNCTIONS, OF_NAMES
 from engine.plan.model import Binding, LoopSlots
 from schemas.diagnostics import did_you_mean
 from schemas.source import Span
+
+_WORDS = frozenset({*keyword.kwlist, "true", "false", "null", "nan", "inf"})
+
+
+def reserved(name: str) -> str | None:
+    """Why no step may make a value of this name; None where it may."""
+    if name in _WORDS:
+        return "is a word of expressions"
+    if name in FUNCTIONS or name in OF_NAMES:
+        return "is a function of expressions"
+    return None
 
 
 @dataclass(slots=True)
@@ -42,6 +55,10 @@ class Frame:
     """role → its properties, and whether each can be read."""
     declared: dict[str, Span] = field(default_factory=dict)
     """Names that some step of the sequence makes, and where."""
+    unusable: dict[str, Span] = field(default_factory=dict)
+    """Parameters that have a problem, and where they stand."""
+    secrets: set[str] = field(default_factory=set)
+    """Slots of values that must never be written down."""
     unbound: set[str] = field(default_factory=set)
     """Roles that are declared but could not be bound: told once, where that failed, and nowhere else."""
 
@@ -263,10 +280,10 @@ class Scope:
         self.entries[name] = Entry(name, slot, type_, entry.span, False, "series", self.loop, None, entry, loop)
         self.made.add(name)
 
-    def merge_arms(self, arms: Iterable[Scope]) -> list[str]:
-        """After exclusive ways: a name all of them made is sure, others may be missing. Returns names whose types differ."""
+    def merge_arms(self, arms: Iterable[Scope]) -> list[tuple[Entry, Entry]]:
+        """After exclusive ways: a name all of them made is sure, others may be missing. Returns those whose types differ."""
         scopes = list(arms)
-        clashes: list[str] = []
+        clashes: list[tuple[Entry, Entry]] = []
         names = {
             name for scope in scopes for name, entry in scope.entries.items() if self.entries.get(name) is not entry
         }
@@ -274,8 +291,9 @@ class Scope:
             found = [scope.entries.get(name) for scope in scopes]
             made = [entry for entry in found if entry is not None and self.entries.get(name) is not entry]
             first = made[0]
-            if any(entry.slot != first.slot for entry in made) or any(entry.type != first.type for entry in made):
-                clashes.append(name)
+            other = next((entry for entry in made if entry.slot != first.slot or entry.type != first.type), None)
+            if other is not None:
+                clashes.append((first, other))
             sure = len(made) == len(scopes) and not any(entry.maybe for entry in made)
             twins = tuple(entry for entry in made if entry.series_of is not None)
             self.entries[name] = replace(first, maybe=not sure, twins=twins) if first.maybe == sure or twins else first

@@ -57,7 +57,7 @@ def dependencies(
             names = " → ".join(steps[index].id or f"step {index + 1}" for index in [*cycle, cycle[0]])
             problems.error(
                 "N014",
-                f"these steps wait for each other: {names}",
+                f"these steps wait for each other: {names}" if len(cycle) > 1 else "this step waits for itself",
                 file.key((*path, cycle[0], "after")) if steps[cycle[0]].after else file.at((*path, cycle[0])),
                 notes=tuple((file.at((*path, index)), "and this one") for index in cycle[1:4]),
             )

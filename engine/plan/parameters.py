@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.expr import Kind, Type
 from engine.plan.model import ParameterValue
-from engine.plan.names import Frame, Scope
+from engine.plan.names import Frame, Scope, reserved
 from engine.plan.values import PLAIN, SECOND, Values, bounds_text, on_off
 from schemas.diagnostics import Diagnostic, Problems, did_you_mean
 from schemas.loading import Loaded
@@ -63,13 +63,23 @@ def define_context(scope: Scope, model: Sequence) -> None:
         scope.define(name, type_, kind="context")
 
 
+def define_unusable(scope: Scope, frame: Frame) -> None:
+    """Parameters that have a problem, so that what reads them is not told as well."""
+    for name, span in frame.unusable.items():
+        scope.define(name, Type(Kind.ANY, None), kind="parameter", span=span)
+
+
 def parameter_specs(file: Loaded[Sequence], frame: Frame, problems: Problems) -> dict[str, ParameterSpec]:
     """Every parameter of a sequence; problems are added."""
     values = Values(file, frame, problems)
     specs: dict[str, ParameterSpec] = {}
     for name, parameter in file.model.parameters.items():
+        what = reserved(name) or ("is a name of the language" if name in CONTEXT else None)
+        if what is not None:
+            problems.error("N012", f"`{name}` {what}", file.key(("parameters", name)), help="take another name")
         spec = _spec(name, parameter, ("parameters", name), values)
         if spec is None:
+            frame.unusable[name] = file.key(("parameters", name))
             continue
         specs[name] = spec
         problem = spec.refuses(spec.default) if spec.default is not None else None
@@ -93,8 +103,19 @@ def _spec(name: str, parameter: Parameter, path: Path, values: Values) -> Parame
             low = values.quantity(parameter.min, (*path, "min"), type_.unit)
         if parameter.max is not None:
             high = values.quantity(parameter.max, (*path, "max"), type_.unit)
+        if low is not None and high is not None and low > high:
+            values.problems.error(
+                "P055", f"`{name}` can have no value: `min` lies above `max`", values.file.at((*path, "min"))
+            )
     elif parameter.min is not None or parameter.max is not None:
         values.problems.error("P052", f"`{name}` is no number and has no bounds", values.file.key(path))
+    if parameter.secret and parameter.default is not None:
+        values.problems.error(
+            "P056",
+            f"`{name}` is secret and stands in the file, which is kept with every run",
+            values.file.at((*path, "default")),
+            help="remove the default and give the value with each run; `type: text` says what it is",
+        )
     choices = tuple(
         typed(choice, type_, (*path, "choices", n), values) for n, choice in enumerate(parameter.choices or ())
     )
@@ -112,7 +133,7 @@ def _type(parameter: Parameter, path: Path, values: Values) -> Type | None:
     example = parameter.default
     if example is None and parameter.choices:
         example = parameter.choices[0]
-    if isinstance(example, bool):
+    if on_off(example) is not None:
         return Type(Kind.BOOL, None)
     if isinstance(example, int | float):
         return Type(Kind.NUMBER, PLAIN)
@@ -159,9 +180,14 @@ def typed(raw: Any, type_: Type, path: Path, values: Values) -> Any:
 
 
 def given_parameters(
-    file: Loaded[Sequence], specs: Mapping[str, ParameterSpec], given: Mapping[str, str], problems: Problems
+    file: Loaded[Sequence],
+    specs: Mapping[str, ParameterSpec],
+    given: Mapping[str, str],
+    problems: Problems,
+    *,
+    complete: bool = True,
 ) -> list[ParameterValue]:
-    """Every parameter's value: what the command gave, else the default."""
+    """Every parameter's value: what the command gave, else the default. `complete`: what has neither is a problem."""
     found: list[ParameterValue] = []
     for name, text in given.items():
         if name not in specs:
@@ -177,18 +203,23 @@ def given_parameters(
             )
     for name, spec in specs.items():
         if name in given:
-            place = Source("--param", f"{name}={given[name]}")
-            span = place.span(len(name) + 1, max(len(place.text), len(name) + 2))
+            place = Source("--param", f"{name}={'…' if spec.secret else given[name]}")
+            first = len(name) + 1
+            span = place.span(first, max(len(place.text), first + 1))
             try:
                 value: Any = _from_command(given[name], spec.type)
             except QuantityError as error:
-                problems.error(error.code, error.message, span, help=error.help)
+                if error.span is not None and not spec.secret:
+                    span = place.span(first + error.span[0], first + max(error.span[1], error.span[0] + 1))
+                problems.error(error.code, "this value cannot be read" if spec.secret else error.message, span)
                 continue
             problem = spec.refuses(value)
             if problem is not None:
-                problems.error("P051", f"`{name}` {problem}", span)
+                problems.error("P051", f"`{name}` {'is not allowed' if spec.secret else problem}", span)
             source = f"--param {name}"
         elif spec.default is None:
+            if not complete:
+                continue
             problems.error(
                 "P050",
                 f"parameter `{name}` has no default and was not given",
@@ -206,10 +237,7 @@ def given_parameters(
 def _from_command(text: str, type_: Type) -> Any:
     match type_.kind:
         case Kind.NUMBER:
-            try:
-                return parse_quantity(float(text), type_.unit).value
-            except ValueError:
-                return parse_quantity(text, type_.unit).value
+            return parse_quantity(text, type_.unit or PLAIN).value
         case Kind.BOOL:
             switch = {"on": True, "off": False, "true": True, "false": False}.get(text.lower())
             if switch is None:

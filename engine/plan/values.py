@@ -337,6 +337,11 @@ def type_of(spec: PropertySpec) -> Type:
             return Type(Kind.TEXT, None)
 
 
+def described(type_: Type) -> str:
+    """What messages call a kind of value: `a number in V`."""
+    return f"{type_.kind.value} in {type_.unit}" if type_.unit is not None and type_.unit.symbol else type_.kind.value
+
+
 def between_units(from_: Unit, to: Unit) -> tuple[float, float] | None:
     """(factor, offset) that converts a number; None where nothing is to be done."""
     if from_ == to:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from schemas.base import Duration, FileId, Identifier, Model, PlainDuration, PropertyName, Value
@@ -51,10 +51,29 @@ class GroupStep(StepBase):
     monitors: dict[Identifier, Monitor] = {}
 
 
+def _zip_is_reserved(axes: dict[str, Any]) -> dict[str, Any]:
+    for name, axis in axes.items():
+        if name == "zip" and not isinstance(axis, dict):
+            raise PydanticCustomError(
+                "axis", "`zip` pairs several axes", {"key": name, "help": "write `zip: {a: [...], b: [...]}`"}
+            )
+        if name != "zip" and isinstance(axis, dict):
+            raise PydanticCustomError(
+                "axis",
+                "axis `{name}` has no values",
+                {
+                    "name": name,
+                    "key": name,
+                    "help": ["give a list, `values:`, or `from:` and `to:`", "axes that advance together are `zip`"],
+                },
+            )
+    return axes
+
+
 class SweepStep(StepBase):
     """Steps for every point of one or several axes."""
 
-    sweep: Annotated[dict[Identifier, Axis], Field(min_length=1)]
+    sweep: Annotated[dict[Identifier, Axis], Field(min_length=1), AfterValidator(_zip_is_reserved)]
     """Axes by name, the top one slowest; `zip` pairs axes."""
     each: Annotated[list[Step], Field(min_length=1)]
     """The steps of a point."""
@@ -66,23 +85,6 @@ class SweepStep(StepBase):
     """Points for which this holds are left out."""
     stop_when: BareExpression | None = None
     """Ends the innermost axis once this holds after a point."""
-
-    @model_validator(mode="after")
-    def _zip_is_reserved(self) -> Self:
-        for name, axis in self.sweep.items():
-            if isinstance(axis, dict) != (name == "zip"):
-                raise PydanticCustomError(
-                    "axis",
-                    "`zip` pairs several axes" if name == "zip" else "axis `{name}` has no values",
-                    {
-                        "name": name,
-                        "key": "sweep",
-                        "help": "write `zip: {a: [...], b: [...]}`"
-                        if name == "zip"
-                        else "give a list, `values:`, or `from:` and `to:`",
-                    },
-                )
-        return self
 
 
 class RepeatStep(StepBase):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from schemas.base import Duration, Identifier, NetName, PropertyName, UnitText, Value
 from schemas.expression import BareExpression
@@ -139,10 +141,21 @@ class AttachStep(StepBase):
     """Path of the file, below the project; may be a template."""
 
 
+_CODE = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$"
+
+
+def _code(value: str) -> str:
+    if not re.fullmatch(_CODE, value):
+        raise PydanticCustomError(
+            "python", "`{value}` does not name a function", {"value": value[:60], "help": "write `module:function`"}
+        )
+    return value
+
+
 class PythonStep(StepBase):
     """Call code of the project."""
 
-    python: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$")]
+    python: Annotated[str, AfterValidator(_code), WithJsonSchema({"type": "string", "pattern": _CODE})]
     """`module:function`, of a module that the settings name under `plugins`."""
     args: dict[Identifier, Any] = {}
     """Arguments by name; expressions in `{{ }}`."""

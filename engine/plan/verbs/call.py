@@ -14,6 +14,7 @@ from engine.plan.parameters import (
     CONTEXT_SLOTS,
     ParameterSpec,
     define_context,
+    define_unusable,
     parameter_specs,
     typed,
 )
@@ -41,6 +42,7 @@ def compile_call(c: SequenceCompiler, step: CallStep, at: At) -> list[Draft]:
     compiler = SequenceCompiler(c.build, c.verbs, file, frame, roles, at.node_id, (*c.stack, step.call))
     specs = parameter_specs(file, frame, c.problems)
     arguments = _arguments(c, step, at, file, specs, inner)
+    define_unusable(inner, frame)
     block = compiler.sequence(inner)
     store: list[tuple[Binding, str]] = []
     binds: list[str] = []
@@ -159,6 +161,7 @@ def _arguments(
     inner: Scope,
 ) -> list[tuple[str, Formula | Constant]]:
     arguments: list[tuple[str, Formula | Constant]] = []
+    frame_secrets = inner.frame.secrets
     for name in step.with_:
         if name not in specs:
             c.problems.error(
@@ -185,6 +188,15 @@ def _arguments(
         value = _argument(c, step.with_[name], place, at.scope, spec.type)
         if value is None:
             continue
+        if spec.secret:
+            frame_secrets.add(entry.slot)
+        elif _is_secret(c, step.with_[name], place, at):
+            c.problems.error(
+                "P057",
+                f"this is secret, and `{name}` of `{step.call}` is not",
+                c.file.at(place),
+                help=f"declare `{name}` there with `secret: true`",
+            )
         if not isinstance(value, Formula):
             problem = spec.refuses(value)
             if problem is not None:
@@ -193,6 +205,13 @@ def _arguments(
             inner.frame.constants[entry.slot] = value
         arguments.append((entry.slot, value))
     return arguments
+
+
+def _is_secret(c: SequenceCompiler, raw: Any, path: Path, at: At) -> bool:
+    if not (isinstance(raw, str) and is_expression(raw)):
+        return False
+    formula = c.values.compile(raw, path, at.scope)
+    return formula is not None and bool(formula.names & c.frame.secrets)
 
 
 def _argument(c: SequenceCompiler, raw: Any, path: Path, scope: Scope, type_: Type) -> Formula | Constant | None:

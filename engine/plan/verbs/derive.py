@@ -9,7 +9,7 @@ from engine.plan.compiler import SequenceCompiler
 from engine.plan.drafts import At, Draft
 from engine.plan.model import Binding, Constant, Formula, LetAction, RecordAction
 from engine.plan.names import Entry, Scope
-from engine.plan.values import PLAIN
+from engine.plan.values import PLAIN, described, on_off
 from schemas.quantity import QuantityError, Unit, parse_quantity
 from schemas.source import Path
 from schemas.steps import LetStep, RecordStep
@@ -41,6 +41,8 @@ def compile_let(c: SequenceCompiler, step: LetStep, at: At) -> list[Draft]:
             entry = at.scope.define(name, type_, kind="let", span=c.file.key(place))
         items.append((at.scope.bind(entry), value))
         binds.append(entry.slot)
+        if isinstance(value, Formula) and value.names & c.frame.secrets:
+            c.frame.secrets.add(entry.slot)
     return [Draft(LetAction(tuple(items)), binds=tuple(binds))] if len(items) == len(step.let) else []
 
 
@@ -51,7 +53,7 @@ def _as_before(
     if not _same_dimension(known.type, type_):
         c.problems.error(
             "P005",
-            f"`{known.name}` was {_described(known.type)} and would become {_described(type_)}",
+            f"`{known.name}` was {described(known.type)} and would become {described(type_)}",
             c.file.key(place),
             help="take another name for it",
             notes=((known.span, "first assigned here"),) if known.span is not None else (),
@@ -67,8 +69,9 @@ def _as_before(
 
 def _loose_value(c: SequenceCompiler, raw: Any, path: Path, scope: Scope) -> tuple[Formula | Constant, Type] | None:
     """A value that says its own kind: an expression, a quantity, a switch, or text."""
-    if isinstance(raw, bool):
-        return raw, Type(Kind.BOOL, None)
+    switch = on_off(raw)
+    if switch is not None:
+        return switch, Type(Kind.BOOL, None)
     if isinstance(raw, int | float):
         return float(raw), Type(Kind.NUMBER, PLAIN)
     if is_expression(raw):
@@ -97,15 +100,12 @@ def _same_dimension(one: Type, other: Type) -> bool:
     return one.unit is None or other.unit is None or one.unit.compatible(other.unit)
 
 
-def _described(type_: Type) -> str:
-    return f"{type_.kind.value} in {type_.unit}" if type_.unit is not None and type_.unit.symbol else type_.kind.value
-
-
 def compile_record(c: SequenceCompiler, step: RecordStep, at: At) -> list[Draft]:
     before = len(c.problems.errors)
     items: list[tuple[str, Any, Unit | None]] = []
     for name, raw in step.record.items():
         value = c.values.json(raw, at.place("record", name), at.scope)
         unit = value.type.unit if isinstance(value, Formula) else None
+        c.check_public(value, at.place("record", name))
         items.append((name, value, unit))
     return [Draft(RecordAction(tuple(items)))] if len(c.problems.errors) == before else []

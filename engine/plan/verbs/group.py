@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.expr import Kind
 from engine.plan.compiler import SequenceCompiler
 from engine.plan.drafts import At, Draft, Ids
 from engine.plan.model import GroupAction, IfAction, ParallelAction, Steps
 from engine.plan.names import Scope
 from engine.plan.order import check_unordered
+from engine.plan.values import described
 from schemas.steps import GroupStep, IfStep, ParallelStep
 
 
@@ -37,16 +39,19 @@ def compile_if(c: SequenceCompiler, step: IfStep, at: At) -> list[Draft]:
         arm.sure = False
         arm.arms = (*scope.arms, (at.node_id, number))
         if arms:
-            first = {name: entry for name, entry in arms[0].entries.items() if scope.entries.get(name) is not entry}
-            arm.reuse = {**scope.reuse, **first}
+            made = {name: entry for name, entry in arms[0].entries.items() if scope.entries.get(name) is not entry}
+            arm.reuse = {**scope.reuse, **made}
         lists.append(c.steps(steps, at.place(key), arm, Ids(f"{at.node_id}/{key}"), at.inherited))
         arms.append(arm)
-    for name in scope.merge_arms(arms):
+    for first, other in scope.merge_arms(arms):
+        if Kind.ANY in (first.type.kind, other.type.kind):
+            continue
         c.problems.error(
             "N016",
-            f"`{name}` is of another kind or unit in the other way",
-            c.file.key(at.place("if")),
+            f"`{first.name}` is {described(other.type)} here and {described(first.type)} in the other way",
+            other.span or c.file.key(at.place("if")),
             help="give it the same `unit` in both, or two names",
+            notes=((first.span, "the other way"),) if first.span is not None else (),
         )
     if condition is None:
         return []

@@ -103,6 +103,7 @@ def compile_compute(c: SequenceCompiler, step: ComputeStep, at: At) -> list[Draf
     if formula is None:
         c.spoilt(step.compute, at.place("compute"), at.scope, step.limit)
         return []
+    c.check_public(formula, at.place("value"))
     type_ = formula.type
     if type_.kind is Kind.NUMBER and type_.unit is None:
         type_ = Type(Kind.NUMBER, PLAIN)
@@ -116,6 +117,7 @@ def compile_compute(c: SequenceCompiler, step: ComputeStep, at: At) -> list[Draf
 def compile_check(c: SequenceCompiler, step: CheckStep, at: At) -> list[Draft]:
     formula = c.values.condition(step.check, at.place("check"), at.scope, live=True)
     message = c.values.text(step.message or "", at.place("message"), at.scope)
+    c.check_public(message, at.place("message"))
     if formula is None or message is None:
         return []
     return [Draft(CheckAction(formula, message), claims=c.claims(formula))]

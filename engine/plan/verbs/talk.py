@@ -84,11 +84,13 @@ def compile_query(c: SequenceCompiler, step: QueryStep, at: At) -> list[Draft]:
 
 def compile_log(c: SequenceCompiler, step: LogStep, at: At) -> list[Draft]:
     text = c.values.text(step.log, at.place("log"), at.scope)
+    c.check_public(text, at.place("log"))
     return [Draft(LogAction(text, step.level))] if text is not None else []
 
 
 def compile_attach(c: SequenceCompiler, step: AttachStep, at: At) -> list[Draft]:
     text = c.values.text(step.attach, at.place("attach"), at.scope)
+    c.check_public(text, at.place("attach"))
     if isinstance(text, str):
         path = (c.build.root / text).resolve()
         if not path.is_relative_to(c.build.root.resolve()):
