@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.core.bench import Bench
-from engine.core.clock import Clock
+from engine.core.clock import Clock, ClockStalled
 from engine.core.control import Control, Stage
 from engine.core.errors import BenchwrightError, StepError
 from engine.core.progress import Progress
@@ -153,16 +153,21 @@ class Dispatcher:
 
     def _until_done(self) -> BaseException | None:
         """Let time pass until every unit is over; a Ctrl-C that reaches the loop itself is an abort like any other."""
+        failure: BaseException | None = None
         while True:
             try:
                 self._clock.run(self._done)
             except (KeyboardInterrupt, SystemExit):
                 self._control.abort("Ctrl-C")
                 self._look()
-            except Exception as error:  # noqa: BLE001  # handed on once the instruments are safe
-                return error
+            except ClockStalled as error:
+                return failure or error
+            except Exception as error:  # noqa: BLE001  # handed on once cleanup has run and the instruments are safe
+                failure = failure or error
+                self._control.abort(f"internal: {type(error).__name__}: {error}")
+                self._look()
             else:
-                return None
+                return failure
 
     def _look(self) -> None:
         """Runs inside the loop after a request: reaches strands that sleep."""

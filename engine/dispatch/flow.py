@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from engine.dispatch.frame import Frame
 from engine.dispatch.lists import Brake, Fork, not_run, run_list
 from engine.dispatch.monitors import Watch
-from engine.dispatch.step import accumulate, plain
 from engine.dispatch.stopped import Stopped
+from engine.dispatch.values import accumulate, plain
 from engine.plan.model import Block, CallAction, Formula, GroupAction, IfAction, ParallelAction, Steps
 from engine.verdict.ladder import worse
 from schemas.documents import Outcome
@@ -117,7 +117,7 @@ def call(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator
 def choose(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator[Any, Any, Ended]:
     """One of two lists."""
     action: IfAction = prepared.node.action  # type: ignore[assignment]
-    holds = yield from strand.unit.evaluate(strand, prepared, frame, id, action.condition)
+    holds = yield from strand.unit.evaluate(strand, prepared, frame, action.condition)
     outcome, stop = yield from run_list(strand, action.then if holds else action.otherwise, frame)
     return outcome, stop, ""
 

@@ -150,7 +150,7 @@ def sweep(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generato
                     action.body, values, index, None if points.sorted else index, repeats.suffix(index)
                 )
                 if not stop and action.stop_when is not None:
-                    over = yield from strand.unit.evaluate(strand, prepared, loop.point, id, action.stop_when)
+                    over = yield from strand.unit.evaluate(strand, prepared, loop.point, action.stop_when)
                     if over:
                         if points.sorted:
                             ended.clear()
@@ -224,7 +224,7 @@ class _Search:
         self._stop = yield from loop.run(self._body, (*self._outer, value), number, None, suffix)
         if self._stop:
             return False
-        holds = yield from loop.strand.unit.evaluate(loop.strand, self._prepared, loop.point, id, self._plan.where)
+        holds = yield from loop.strand.unit.evaluate(loop.strand, self._prepared, loop.point, self._plan.where)
         return bool(holds)
 
 
@@ -252,13 +252,14 @@ def repeat(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generat
                 strand.look()
             if action.while_ is not None:
                 frame.env[action.iteration_slot] = float(number + 1)
-                if not (yield from unit.evaluate(strand, prepared, frame, id, action.while_)):
+                before = frame.point(f"{ITERATION}={number + 1}", (), number * action.stride)
+                if not (yield from unit.evaluate(strand, prepared, before, action.while_)):
                     break
             stop = yield from loop.run(action.body, (float(number + 1),), number, None, "")
             if stop:
                 break
             if action.until is not None:
-                held = yield from unit.evaluate(strand, prepared, loop.point, id, action.until)
+                held = yield from unit.evaluate(strand, prepared, loop.point, action.until)
                 if held:
                     break
     finally:
@@ -277,7 +278,7 @@ def _number(
     """A number known or worked out here; raises StepError where it is none."""
     value = amount
     if isinstance(amount, Formula):
-        value = yield from strand.unit.evaluate(strand, prepared, frame, id, amount)
+        value = yield from strand.unit.evaluate(strand, prepared, frame, amount)
     if isinstance(value, bool | str) or not isinstance(value, float | int) or not math.isfinite(value):
         raise StepError(f"`{what}` is {value} here, and must be a number")
     return float(value)

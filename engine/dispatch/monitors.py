@@ -14,8 +14,8 @@ import simpy
 from engine.core.bench import Target
 from engine.core.errors import BenchwrightError
 from engine.dispatch.frame import Frame
-from engine.dispatch.step import plain
-from engine.dispatch.stopped import Stopped
+from engine.dispatch.stopped import INTERNAL, Stopped
+from engine.dispatch.values import plain
 from engine.plan.model import Claim, Formula, MonitorPlan
 from engine.verdict.ladder import of_verdict, worse
 from schemas.documents import Level, Logged, Measured, Outcome, Verdict
@@ -83,9 +83,10 @@ class _Monitor:
             return
         except Stopped:  # the journal failed: the run is being stopped already
             return
-        except BenchwrightError as error:
+        except Exception as error:  # noqa: BLE001  # a monitor that breaks must not take the cleanup of its group along
+            text = str(error) if isinstance(error, BenchwrightError) else INTERNAL.format(type(error).__name__, error)
             self._watch.outcome = worse(self._watch.outcome, Outcome.ERROR)
-            self._watch.stop(f"monitor `{self._plan.name}`: {error}", Outcome.ERROR)
+            self._watch.stop(f"monitor `{self._plan.name}`: {text}", Outcome.ERROR)
 
     def _look(self) -> Generator[Any, Any, None]:
         plan, unit = self._plan, self._unit

@@ -16,9 +16,9 @@ from engine.dispatch.gate import with_extra
 from engine.dispatch.lists import run_list
 from engine.dispatch.locks import Ticket
 from engine.dispatch.retries import Snapshot
-from engine.dispatch.step import accumulate
-from engine.dispatch.stopped import Deadline, Stopped
+from engine.dispatch.stopped import INTERNAL, Deadline, Stopped
 from engine.dispatch.tree import bindings
+from engine.dispatch.values import accumulate
 from engine.plan.model import CallAction, Formula, GroupAction, Node
 from engine.verdict.ladder import worse
 from schemas.documents import NodeFinished, NodeStarted, Outcome
@@ -33,7 +33,6 @@ Ended = tuple[Outcome, bool, str]
 FAILURES = {Outcome.FAIL: "fail", Outcome.ERROR: "error"}
 LEAF_S = 60.0
 """Every leaf is over after this and what it plans to take, unless it has a `timeout` of its own."""
-INTERNAL = "internal: {}: {} (a fault of the engine, please report it)"
 
 
 def run_node(strand: Strand, prepared: Prepared, frame: Frame) -> Generator[Any, Any, tuple[Outcome, bool]]:

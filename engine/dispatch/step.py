@@ -6,9 +6,7 @@ the attempt does not count, and no wait goes past the deadline.
 
 from __future__ import annotations
 
-import json
 import math
-from array import array
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,7 @@ from engine.core.errors import (
     StepTimeout,
 )
 from engine.dispatch.frame import Frame
-from engine.dispatch.series import append
+from engine.dispatch.values import accumulate, plain, to_json
 from engine.plan.model import ATTEMPT_SLOT, Amount, Binding, Formula, LimitPlan, Node
 from engine.verdict.criterion import as_json
 from engine.verdict.judge import Judgement
@@ -224,6 +222,7 @@ class Step:
         """The value of a formula whose live readings are in place; a name without a value names the step that makes it."""
         env = self.env
         env[ATTEMPT_SLOT] = self.attempt
+        self.unit.asking = self.frame.ledger
         try:
             return formula.value(env)
         except EvaluationFailed as error:
@@ -361,39 +360,3 @@ class Step:
     def log(self, level: Any, message: str, kind: str = "log") -> None:
         """A message of the run."""
         self.unit.emitter.emit(Logged(self.clock.now, level, message, self.index, self.id, kind))
-
-
-def accumulate(env: dict[str, Any], binding: Binding, value: Any) -> None:
-    """Append a value to every series of its name."""
-    for slot in binding.accumulators:
-        append(env[slot], value)
-
-
-def plain(value: Any) -> Any:
-    """A value as documents hold it: NumPy's numbers become Python's, series become lists."""
-    if type(value) in (float, bool, str) or value is None:
-        return value
-    if type(value) is int:
-        return float(value)
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, array | tuple):
-        return list(value)
-    return value
-
-
-def to_json(value: Any) -> str:
-    """Compact JSON; a missing number is null."""
-    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if hasattr(value, "tolist"):
-        return _finite(value.tolist())
-    return value

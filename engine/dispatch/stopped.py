@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from schemas.documents import Outcome
 
+INTERNAL = "internal: {}: {} (a fault of the engine, please report it)"
+"""What a user is told of a bug."""
+
 
 class Stopped(Exception):
     """Ends everything inside `scope`; every cleanup that is due runs on the way out."""

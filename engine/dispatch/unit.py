@@ -84,6 +84,8 @@ class UnitRun:
         self._resumed: Any = None
         self._started = 0.0
         self.ledger = Ledger()
+        self.asking = self.ledger
+        """Of the attempt in which a formula is evaluated right now: what `outcome` means there."""
         self.root = self.strand(0)
 
     # -- strands
@@ -142,12 +144,12 @@ class UnitRun:
             values[f"{DUT_SLOT}.{name}"] = value
         values[f"{DUT_SLOT}.serial"] = unit.serial
         values[f"{DUT_SLOT}.index"] = float(unit.index)
-        clock, started, ledger = self.clock, self._started, self.ledger
+        clock, started = self.clock, self._started
         return Environment(
             values,
             {
                 ELAPSED_SLOT: lambda: clock.now - started,
-                OUTCOME_SLOT: lambda: unit_outcome([ledger.outcome]).value,
+                OUTCOME_SLOT: lambda: unit_outcome([self.asking.so_far()]).value,
             },
         )
 
@@ -205,13 +207,12 @@ class UnitRun:
             frame.deadline.extend(clock.now - asked)
         return ticket
 
-    def evaluate(
-        self, strand: Strand, prepared: Prepared, frame: Frame, id: str, formula: Formula
-    ) -> Generator[Any, Any, Any]:
+    def evaluate(self, strand: Strand, prepared: Prepared, frame: Frame, formula: Formula) -> Generator[Any, Any, Any]:
         """The value of a formula of a group or loop; it takes its claims only where it reads instruments."""
         node = prepared.node
         step = strand.step
         order = node.order + frame.shift
+        id = node.id + frame.suffix  # of this point, so that a noisy reading differs from point to point
         step.begin(node, frame, id, order, frame.attempt, LEAF_S)
         step.timeout_s, step.deadline = LEAF_S, self.clock.now + LEAF_S  # its own timeout is that of the whole
         if not formula.live:

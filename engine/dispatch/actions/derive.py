@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from engine.dispatch.step import Step, plain, to_json
+from engine.dispatch.step import Step
+from engine.dispatch.values import plain, to_json
 from engine.plan.model import CheckAction, ComputeAction, Formula, LetAction, RecordAction
 from schemas.documents import Measured, Verdict
 

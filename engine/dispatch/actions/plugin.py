@@ -10,7 +10,8 @@ from typing import Any
 import simpy
 
 from engine.core.errors import StepError, StepTimeout
-from engine.dispatch.step import SHORTEST_BOUND_S, Step, plain
+from engine.dispatch.step import SHORTEST_BOUND_S, Step
+from engine.dispatch.values import plain
 from engine.plan.model import PythonAction
 
 

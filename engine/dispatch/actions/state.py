@@ -11,7 +11,8 @@ from typing import Any
 
 from engine.core.errors import StepError
 from engine.dispatch.actions.wait import poll_until
-from engine.dispatch.step import Step, plain
+from engine.dispatch.step import Step
+from engine.dispatch.values import plain
 from engine.plan.model import Formula, SetAction, SiteWrite, Write
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from engine.core.errors import UnreadableReply
 from engine.dispatch.actions.derive import judge
-from engine.dispatch.step import Step, to_json
+from engine.dispatch.step import Step
+from engine.dispatch.values import to_json
 from engine.plan.model import CommandAction, QueryAction
 
 

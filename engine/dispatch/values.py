@@ -1,0 +1,47 @@
+"""Values on their way into series and documents: NumPy's become plain ones, what is missing stays missing."""
+
+from __future__ import annotations
+
+import json
+import math
+from array import array
+from typing import Any
+
+from engine.dispatch.series import append
+from engine.plan.model import Binding
+
+
+def accumulate(env: dict[str, Any], binding: Binding, value: Any) -> None:
+    """Append a value to every series of its name."""
+    for slot in binding.accumulators:
+        append(env[slot], value)
+
+
+def plain(value: Any) -> Any:
+    """A value as documents hold it: NumPy's numbers become Python's, series become lists."""
+    if type(value) in (float, bool, str) or value is None:
+        return value
+    if type(value) is int:
+        return float(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, array | tuple):
+        return list(value)
+    return value
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON; a missing number is null."""
+    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _finite(value.tolist())
+    return value
