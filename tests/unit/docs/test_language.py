@@ -61,9 +61,10 @@ class Block:
 
 
 def blocks() -> Iterator[Block]:
+    """All of them but those that have a file name: these are written and run with the tutorial."""
     for page in PAGES:
         text = page.read_text()
-        for found in re.finditer(r"^```yaml(?: (\w+))?(?: [\w/.]+)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        for found in re.finditer(r"^```yaml(?: (\w+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             yield Block(page.name, text.count("\n", 0, found.start()) + 1, found[1] or "", found[2])
 
 
