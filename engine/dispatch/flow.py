@@ -84,19 +84,19 @@ def _clean(
     return outcome, raised
 
 
-def group(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator[Any, Any, Ended]:
+def group(strand: Strand, prepared: Prepared, frame: Frame) -> Generator[Any, Any, Ended]:
     """A block in the same environment."""
     action: GroupAction = prepared.node.action  # type: ignore[assignment]
     return (yield from run_block(strand, action.block, frame))
 
 
-def call(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator[Any, Any, Ended]:
+def call(strand: Strand, prepared: Prepared, frame: Frame) -> Generator[Any, Any, Ended]:
     """A block in an environment of its own; without an error, names come out through `store`, where they have a value."""
     action: CallAction = prepared.node.action  # type: ignore[assignment]
     node = prepared.node
     outer = frame.env
     step = strand.step
-    step.begin(node, frame, id, node.order + frame.shift, frame.attempt, 0.0)
+    step.begin(node, frame, node.id + frame.suffix, node.order + frame.shift, frame.attempt, 0.0)
     values: dict[str, Any] = dict(action.constants)
     for slot in action.inherited:
         if slot in outer:
@@ -114,7 +114,7 @@ def call(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator
     return ended
 
 
-def choose(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator[Any, Any, Ended]:
+def choose(strand: Strand, prepared: Prepared, frame: Frame) -> Generator[Any, Any, Ended]:
     """One of two lists."""
     action: IfAction = prepared.node.action  # type: ignore[assignment]
     holds = yield from strand.unit.evaluate(strand, prepared, frame, action.condition)
@@ -122,7 +122,7 @@ def choose(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generat
     return outcome, stop, ""
 
 
-def parallel(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator[Any, Any, Ended]:
+def parallel(strand: Strand, prepared: Prepared, frame: Frame) -> Generator[Any, Any, Ended]:
     """Lists side by side; when one stops, what runs in the others is finished and nothing more is started."""
     action: ParallelAction = prepared.node.action  # type: ignore[assignment]
     fork = Fork(strand)

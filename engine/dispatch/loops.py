@@ -122,7 +122,7 @@ class _Loop:
         return stop
 
 
-def sweep(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator[Any, Any, Ended]:
+def sweep(strand: Strand, prepared: Prepared, frame: Frame) -> Generator[Any, Any, Ended]:
     """The body at every point, in the order of visit."""
     action: SweepAction = prepared.node.action  # type: ignore[assignment]
     points = action.points
@@ -141,7 +141,7 @@ def sweep(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generato
                 continue
             if action.search is not None:
                 edge = _Search(loop, prepared, action, action.search, index * action.search.most, values)
-                stop, problem = yield from edge.find(frame, id)
+                stop, problem = yield from edge.find(frame)
                 if problem:
                     message = message or problem
                     loop.outcome = worse(loop.outcome, Outcome.FAIL)
@@ -178,19 +178,19 @@ class _Search:
         self._visited: dict[float, int] = {}
         self._stop = False
 
-    def find(self, frame: Frame, id: str) -> Generator[Any, Any, tuple[bool, str]]:
+    def find(self, frame: Frame) -> Generator[Any, Any, tuple[bool, str]]:
         """Run points until the edge lies within the width asked for; gives (stop, what went wrong)."""
         plan = self._plan
         numbers = []
         for amount, what in ((plan.start, "from"), (plan.stop, "to"), (plan.within, "within")):
-            numbers.append((yield from _number(self._loop.strand, self._prepared, frame, id, amount, what)))
+            numbers.append((yield from _number(self._loop.strand, self._prepared, frame, amount, what)))
         start, stop, within = numbers
         if within <= 0:
             raise StepError(f"`within` is {within:g} here, and must be above zero")
-        at_start = yield from self._holds(start, id)
+        at_start = yield from self._holds(start)
         if self._stop:
             return True, ""
-        at_stop = yield from self._holds(stop, id)
+        at_stop = yield from self._holds(stop)
         if self._stop:
             return True, ""
         if at_start == at_stop:
@@ -205,17 +205,17 @@ class _Search:
             if middle in (off, on) or self._number >= self._last - 1:
                 break
             last = middle
-            if (yield from self._holds(middle, id)):
+            if (yield from self._holds(middle)):
                 on = middle
             else:
                 off = middle
             if self._stop:
                 return True, ""
         if last != on:
-            yield from self._holds(on, id)
+            yield from self._holds(on)
         return self._stop, ""
 
-    def _holds(self, value: float, id: str) -> Generator[Any, Any, bool]:
+    def _holds(self, value: float) -> Generator[Any, Any, bool]:
         """Run one point, and whether the condition holds there."""
         loop = self._loop
         times = self._visited[value] = self._visited.get(value, 0) + 1
@@ -228,16 +228,16 @@ class _Search:
         return bool(holds)
 
 
-def repeat(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generator[Any, Any, Ended]:
+def repeat(strand: Strand, prepared: Prepared, frame: Frame) -> Generator[Any, Any, Ended]:
     """The body again and again; an `until` that never held is a fail."""
     action: RepeatAction = prepared.node.action  # type: ignore[assignment]
     unit = strand.unit
-    count = int((yield from _number(strand, prepared, frame, id, action.count, "repeat")))
+    count = int((yield from _number(strand, prepared, frame, action.count, "repeat")))
     if not 0 <= count <= action.most:
         raise StepError(f"`repeat` is {count} here, and must lie between 0 and {action.most}")
     every_s = 0.0
     if action.every_s is not None:
-        every_s = yield from _number(strand, prepared, frame, id, action.every_s, "every")
+        every_s = yield from _number(strand, prepared, frame, action.every_s, "every")
     axis = AxisPlan(ITERATION, action.iteration_slot, None)
     rows = loop_series(prepared, (axis,)).begin(frame.env)
     loop = _Loop(strand, frame, rows, (axis,), action.stride, {})
@@ -272,9 +272,7 @@ def repeat(strand: Strand, prepared: Prepared, frame: Frame, id: str) -> Generat
     return loop.outcome, stop, ""
 
 
-def _number(
-    strand: Strand, prepared: Prepared, frame: Frame, id: str, amount: Amount, what: str
-) -> Generator[Any, Any, float]:
+def _number(strand: Strand, prepared: Prepared, frame: Frame, amount: Amount, what: str) -> Generator[Any, Any, float]:
     """A number known or worked out here; raises StepError where it is none."""
     value = amount
     if isinstance(amount, Formula):

@@ -289,7 +289,7 @@ def composite_attempt(
         if not isinstance(node.action, GroupAction | CallAction):
             inner.wants = frame.wants
         assert prepared.hold is not None
-        outcome, stop, message = yield from prepared.hold(strand, prepared, inner, id)
+        outcome, stop, message = yield from prepared.hold(strand, prepared, inner)
         if outcome is Outcome.FAIL or outcome is Outcome.ERROR:
             kind = FAILURES[outcome]
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001  # handed on below

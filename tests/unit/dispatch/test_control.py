@@ -203,3 +203,18 @@ def test_an_abort_in_the_delay_of_a_retry_leaves_a_final_attempt_in_the_record(b
         (1, Outcome.FAIL, False),
         (2, Outcome.ABORTED, True),
     ]
+
+
+def test_a_fault_in_the_loop_itself_is_raised_after_cleanup_and_safe_state(build, dsl):
+    bench = dsl.Bench()
+
+    def broken():
+        raise RuntimeError("bug")
+
+    def during(clock, control):
+        dsl.at(clock, 5.0, lambda: clock.post(broken))
+
+    with pytest.raises(RuntimeError, match="bug"):
+        dsl.run(dsl.plan([build.wait(10.0)], cleanup=[build.set("psu.output", False)]), bench, during=during)
+    assert bench.of("apply")[0][1:3] == ("psu.output", False)
+    assert [call[1] for call in bench.of("safe")] == ["psu", "chamber"]

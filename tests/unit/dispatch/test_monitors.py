@@ -108,3 +108,11 @@ def test_a_trip_during_an_inner_cleanup_waits_for_it(build, dsl, monitor):
     assert run.end("c").t == 13.0
     assert run.outcomes()["a"] is Outcome.NOT_RUN
     assert run.end("g").outcome is Outcome.FAIL
+
+
+def test_a_bug_in_a_monitor_ends_its_group_with_its_cleanup(build, dsl, monitor):
+    group = build.group("g", [build.wait(60.0, id="w")], cleanup=[build.log("c")], monitors=[monitor()])
+    run = dsl.run(dsl.plan([group]), dsl.Bench(values={"tc.temperature": RuntimeError("bug")}))
+    assert run.end("c").outcome is Outcome.DONE
+    assert run.outcome is Outcome.ERROR
+    assert "internal: RuntimeError: bug" in run.end("g").message

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.core.errors import ReplyTimeout
 from engine.dispatch.locks import AllAtOnceLocks
 from engine.dispatch.policy import FirstComeFirstServed
-from engine.plan.model import Claim, GroupAction, Steps
+from engine.plan.model import Claim, GroupAction, MonitorPlan, Steps
 from schemas.documents import NodeFinished, NodeStarted, Outcome, SafeState, UnitFinished
 
 CAPACITY = {"mux": 2}
@@ -110,10 +110,18 @@ class Plans:
         end = [self.build.wait(self.random.choice([0.0, 1.0]), id=cleanup)]
         if self.random.random() < 0.3:
             end.insert(0, self.leaf(False))
-        return self.build.group(id, steps, setup, end, **more)
+        return self.build.group(id, steps, setup, end, self.monitors(), **more)
+
+    def monitors(self):
+        if self.random.random() > 0.2:
+            return ()
+        on_fail = self.random.choice(["stop", "stop", "pause", "continue"])
+        hold_s = self.random.choice([0.0, 1.0])
+        limit = self.dsl.between(0.0, 0.9)
+        return (MonitorPlan(self.id("t"), "t", self.dsl.target("tc.t"), None, 0.75, limit, on_fail, None, hold_s, 0),)
 
 
-def outcome_of_seed(build, dsl, seed, abort_at=None, units=1):
+def outcome_of_seed(build, dsl, seed, abort_at=None, units=1, how="abort"):
     plans = Plans(build, dsl, seed)
     plan = dsl.plan(plans.steps(3), cleanup=[build.log("last")], resources=CAPACITY)
     readings = random.Random(seed + 1)
@@ -126,23 +134,29 @@ def outcome_of_seed(build, dsl, seed, abort_at=None, units=1):
         return readings.random()
 
     bench = dsl.Bench(
-        values={"dmm.volts": reading, "dmm.ready": lambda unit, now: readings.random() < 0.5},
+        values={"dmm.volts": reading, "tc.t": reading, "dmm.ready": lambda unit, now: readings.random() < 0.5},
         latency={"dmm.volts": 0.25},
     )
     during = None
     if abort_at is not None:
-        during = lambda clock, control: dsl.at(clock, abort_at, control.abort)  # noqa: E731
+
+        def during(clock, control):
+            control.cleanup_budget_s = 1.5
+            dsl.at(clock, abort_at, getattr(control, "halt" if how == "halt" else "abort"))
+            if how == "hurry":
+                dsl.at(clock, abort_at + 0.25, control.abort)
+
     locks = CheckedLocks(CAPACITY, FirstComeFirstServed(), aged_after_s=5.0)
     run = dsl.run(plan, bench, units=units, during=during, locks=locks)
     return plans, run
 
 
-@pytest.mark.parametrize("aborted", [False, True])
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("how", ["to its end", "abort", "hurry", "halt"])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), abort_at=st.floats(0.0, 12.0), units=st.integers(1, 3))
-def test_every_promise_is_kept(dsl, build_new, aborted, seed, abort_at, units):
-    at = abort_at if aborted else None
-    plans, run = outcome_of_seed(build_new(), dsl, seed, at, units)
+def test_every_promise_is_kept(dsl, build_new, how, seed, abort_at, units):
+    at = None if how == "to its end" else abort_at
+    plans, run = outcome_of_seed(build_new(), dsl, seed, at, units, how)
 
     finished = Counter((d.unit, d.node, d.attempt) for d in run.documents if isinstance(d, NodeFinished))
     started = Counter((d.unit, d.node, d.attempt) for d in run.documents if isinstance(d, NodeStarted))
@@ -150,14 +164,14 @@ def test_every_promise_is_kept(dsl, build_new, aborted, seed, abort_at, units):
     assert set(started.values()) <= {1}, "no attempt starts twice"
     assert set(started) <= set(finished), "whatever starts also ends"
 
-    cleaned = {(d.unit, d.node, d.attempt): d.outcome for d in run.finished()}
-    for unit, node, attempt in started:
-        name, bracket, rest = node.partition("[")
-        if name in plans.groups:
-            cleanup = plans.groups[name] + bracket + rest
-            assert cleaned[unit, cleanup, attempt] is Outcome.DONE, "cleanup runs once its group has begun"
-    # an abort before its first step keeps a unit from beginning at all
-    assert len([d for d in run.finished("last") if d.outcome is Outcome.DONE]) == units
+    if how in ("to its end", "abort"):
+        ended = {(d.unit, d.node, d.attempt): d.outcome for d in run.finished()}
+        for unit, node, attempt in started:
+            name, bracket, rest = node.partition("[")
+            if name in plans.groups:
+                cleanup = plans.groups[name] + bracket + rest
+                assert ended[unit, cleanup, attempt] is Outcome.DONE, "cleanup runs once its group has begun"
+        assert len([d for d in run.finished("last") if d.outcome is Outcome.DONE]) == units
 
     intent: dict[tuple[int, str, int], int] = {}
     for place, document in enumerate(run.documents):
@@ -168,11 +182,11 @@ def test_every_promise_is_kept(dsl, build_new, aborted, seed, abort_at, units):
 
     assert len(run.of(UnitFinished)) == units
     assert {d.instrument for d in run.of(SafeState)} == {"psu", "chamber"}
-    if aborted and run.clock.now > abort_at:
-        assert run.outcome in (Outcome.ABORTED, Outcome.ERROR, Outcome.FAIL, Outcome.PASS, Outcome.UNJUDGED)
+    if how == "halt":
+        assert run.clock.now <= max(abort_at, run.finished()[-1].t)
     assert not any("internal" in d.message and "bug" not in d.message for d in run.finished())
 
-    _, again = outcome_of_seed(build_new(), dsl, seed, at, units)
+    _, again = outcome_of_seed(build_new(), dsl, seed, at, units, how)
     assert again.documents == run.documents, "the same seed gives the same documents"
 
 

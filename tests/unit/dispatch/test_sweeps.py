@@ -238,3 +238,13 @@ def test_a_count_that_is_no_count_is_an_error(build, dsl, bad):
     run = dsl.run(dsl.plan([build.let("n", bad), build.repeat(dsl.formula("n"), [build.log("l")])]))
     assert run.end("repeat").outcome is Outcome.ERROR
     assert "repeat" in run.end("repeat").message
+
+
+def test_the_noise_of_a_condition_differs_from_point_to_point(build, dsl):
+    bench = dsl.Bench()
+    steps = [
+        build.sweep({"x": [1.0, 2.0]}, [build.log("l")], stop_when=dsl.formula("dmm_volts > 9", "dmm.volts"), id="s"),
+        build.repeat(2, [build.log("m")], while_=dsl.formula("dmm_volts < 9", "dmm.volts"), id="r"),
+    ]
+    dsl.run(dsl.plan(steps), bench)
+    assert [call[2] for call in bench.of("begin")] == ["s[x=1]", "s[x=2]", "r[iteration=1]", "r[iteration=2]"]
