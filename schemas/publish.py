@@ -131,11 +131,11 @@ class _Converter:
         kinds = [kind for kind, _ in by_type]
         if None in kinds or len(set(map(str, kinds))) != len(kinds):
             return {"anyOf": list(forms)}
-        chosen: Schema = by_type[-1][1]
-        for kind, form in reversed(by_type[:-1]):
-            chosen = {"if": {"type": kind}, "then": form, "else": chosen}
         types = [one for kind in kinds for one in ([kind] if isinstance(kind, str) else kind or [])]
-        return {"type": types, **chosen} if "if" in chosen else chosen
+        chosen: Schema = {"type": types}
+        for kind, form in reversed(by_type):
+            chosen = {"if": {"type": kind}, "then": form, "else": chosen}
+        return chosen
 
 
 def _is_step_union(schema: Mapping[str, Any]) -> bool:
@@ -168,7 +168,8 @@ def _axis(forms: Sequence[Schema]) -> Schema:
     chosen: Schema = {"if": {"required": ["values"]}, "then": by_name["ListAxis"], "else": otherwise}
     if "SearchAxis" in by_name:
         chosen = {"if": {"required": ["find"]}, "then": by_name["SearchAxis"], "else": chosen}
-    return {"type": ["array", "object"], "if": {"type": "array"}, "then": listed, "else": chosen}
+    other: Schema = {"if": {"type": "object"}, "then": chosen, "else": {"type": ["array", "object"]}}
+    return {"if": {"type": "array"}, "then": listed, "else": other}
 
 
 def _step(definitions: Mapping[str, Schema]) -> Schema:

@@ -120,6 +120,22 @@ def points_of(node: Node) -> str:
     return ""
 
 
+def _after(waits: tuple[str, ...], above: str | None) -> str:
+    """What a node waits for, where that is not simply the one above it."""
+    if not waits or waits == (above,):
+        return ""
+    return f"after {', '.join(wait.rpartition('/')[2] for wait in waits)}"
+
+
+def _below(id: str, parent: str) -> str:
+    """The id without what it has in common with that of the node around it."""
+    parts, around = id.split("/"), parent.split("/")
+    common = 0
+    while common < min(len(parts) - 1, len(around)) and parts[common] == around[common]:
+        common += 1
+    return "/".join(parts[common:])
+
+
 def plan_as_json(plan: Plan, prediction: Prediction | None) -> dict[str, Any]:
     """The plan for programs."""
     estimates = {one.node: one for one in prediction.nodes} if prediction is not None else {}
@@ -196,19 +212,20 @@ def _print(plan: Plan, prediction: Prediction | None) -> None:
         console.out(console.table(("", "", ""), rows))
     estimates = {one.node: one for one in prediction.nodes} if prediction is not None else {}
     lines = []
-    previous = ""
+    last_of: dict[int, str] = {}
+    parents: dict[int, str] = {}
     for node, depth, waits in walk(plan.root):
         estimate = estimates.get(node.id)
-        after = ", ".join(waits)
-        shown_after = "" if after == previous else f"after {', '.join(wait.rpartition('/')[2] for wait in waits)}"
-        if waits == ():
-            shown_after = ""
-        previous = node.id
-        notes = [points_of(node), f"when {node.when.text}" if node.when is not None else "", shown_after]
+        notes = [
+            points_of(node),
+            f"when {node.when.text}" if node.when is not None else "",
+            _after(waits, last_of.get(depth)),
+        ]
+        last_of[depth] = parents[depth] = node.id
         notes.append(f"skipped: {node.skip}" if node.skip else "")
         lines.append(
             [
-                "  " + "  " * depth + console.clean(node.id.rpartition("/")[2] if depth else node.id),
+                "  " + "  " * depth + console.clean(_below(node.id, parents[depth - 1] if depth else "")),
                 node.verb,
                 ", ".join(claim.resource for claim in node.claims),
                 duration_text(estimate.total_s) if estimate is not None else "",

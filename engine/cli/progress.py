@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _LEFT_OUT = frozenset(("text", "content"))
 """Fields that hold whole files."""
 _LEVELS = {Level.DEBUG: 0, Level.INFO: 1, Level.WARNING: 2, Level.ERROR: 3}
+_ALWAYS_TOLD = (Outcome.ERROR, Outcome.ABORTED, Outcome.SKIPPED)
 _WORTH_A_LINE_S = 1.0
 """A step that judges nothing gets a line of its own when it took this long."""
 
@@ -186,10 +187,11 @@ class PlainLines(_Closing):
     def _node(self, node: NodeFinished) -> str | None:
         judged = (node.unit, node.node) in self._judged
         self._judged.discard((node.unit, node.node))
-        told = node.outcome in (Outcome.ERROR, Outcome.ABORTED, Outcome.SKIPPED) or bool(node.message)
         took = node.t - node.started
-        failed = node.outcome is Outcome.FAIL and not judged
-        if not told and not failed and (judged or took < _WORTH_A_LINE_S):
+        told = node.outcome in _ALWAYS_TOLD or bool(node.message) or node.outcome is Outcome.FAIL
+        if judged and node.outcome not in _ALWAYS_TOLD:
+            return None  # its values have said so
+        if not told and took < _WORTH_A_LINE_S:
             return None
         text = f"{self._mark(node.outcome)}  {node.kind} {node.node}"
         text += f" in {values.duration_text(took)}" if took else ""

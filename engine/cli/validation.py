@@ -186,7 +186,7 @@ class _Check:
                 best, fewest = found, errors
             if not errors:
                 break
-        self.problems.extend(best or ())
+        self.problems.extend(best if best is not None else ())
 
 
 @dataclass(slots=True)
