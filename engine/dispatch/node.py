@@ -101,7 +101,9 @@ def retried(
             if unit.control.stage:
                 strand.look()
             if retry.remedy.nodes:
-                yield from run_list(strand, retry.remedy, frame.inside(attempt, Ledger(), frame.deadline, frame.wants))
+                yield from run_list(
+                    strand, retry.remedy, frame.inside(attempt, Ledger(frame.ledger), frame.deadline, frame.wants)
+                )
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             stopped = strand.caught(error)
             if stopped is not None:
@@ -283,13 +285,14 @@ def composite_attempt(
             strand.step.begin(node, frame, id, order, attempt, LEAF_S)
             timeout_s = strand.step.duration(node.timeout_s, "timeout")
             deadline = Deadline(started + timeout_s, timeout_s, id, frame.deadline)
-        inner = frame.inside(
-            attempt, ledger, deadline, with_extra(prepared.wants, frame.wants) if prepared.wants else frame.wants
-        )
-        if not isinstance(node.action, GroupAction | CallAction):
-            inner.wants = frame.wants
+        wants = frame.wants
+        if prepared.wants and isinstance(node.action, GroupAction | CallAction):
+            # what a group needs, each of its leaves takes: nobody ever waits while holding something
+            wants = with_extra(prepared.wants, wants)
         assert prepared.hold is not None
-        outcome, stop, message = yield from prepared.hold(strand, prepared, inner)
+        outcome, stop, message = yield from prepared.hold(
+            strand, prepared, frame.inside(attempt, ledger, deadline, wants)
+        )
         if outcome is Outcome.FAIL or outcome is Outcome.ERROR:
             kind = FAILURES[outcome]
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001  # handed on below

@@ -75,6 +75,10 @@ class Preparer:
 
     def wants(self, claims: tuple[Claim, ...]) -> tuple[Want, ...]:
         """The instances that claims mean here, each once."""
+        if not claims:
+            return ()
+        if len(claims) == 1:
+            return ((self._unit.resource(claims[0]), claims[0].amount),)
         amounts: dict[str, int] = {}
         for claim in claims:
             resource = self._unit.resource(claim)

@@ -54,6 +54,8 @@ class SafeKeeper:
             if users or key in self._done:
                 continue
             self._done.add(key)
+            with suppress(Stopped):
+                self._emitter.commit()
             report = yield from self._make_safe(unit.number, spec, key)
             with suppress(Stopped):  # the journal failed; becoming safe goes on
                 self._emitter.emit(SafeState(self._clock.now, report.instrument, report.verified, report.message))

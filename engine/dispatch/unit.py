@@ -217,6 +217,7 @@ class UnitRun:
         step.timeout_s, step.deadline = LEAF_S, self.clock.now + LEAF_S  # its own timeout is that of the whole
         if not formula.live:
             return step.value(formula)
+        self.emitter.commit()
         ticket = yield from self.acquire(prepared, frame, id, order) if prepared.wants or frame.wants else _nothing()
         try:
             step.deadline = self.clock.now + step.timeout_s
