@@ -159,9 +159,10 @@ def main() -> None:
     print(f"{'case':44} {'µs a step':>10} {'x floor':>8}")
     print(f"{'floor: three documents and a verdict':44} {base:10.2f} {1:8.1f}")
     small = 10_000
+    line, groups = straight(small), grouped(small)
     cases: list[tuple[str, Callable[[], None], int]] = [
-        ("straight line", lambda: run(straight(small)), small),
-        ("groups of ten", lambda: run(grouped(small)), small),
+        ("straight line", lambda: run(line), small),
+        ("groups of ten", lambda: run(groups), small),
         ("sweep", lambda: run(swept(small)), small),
         ("sweep, 1 ms latency a call", lambda: run(swept(small), 0.001), small),
         ("sweep, 4 units that share a meter", lambda: run(swept(small), 0.001, 4), 4 * small),
