@@ -387,10 +387,10 @@ class SequenceCompiler:
                 )
             case dict():
                 for key, item in value.items():
-                    self.public(item, (*path, key))
+                    self.check_public(item, (*path, key))
             case list():
                 for index, item in enumerate(value):
-                    self.public(item, (*path, index))
+                    self.check_public(item, (*path, index))
 
     def limit(
         self,

@@ -328,7 +328,11 @@ class LoopSlots:
     cleared: list[str] = field(default_factory=list)
     """Names made in the body: unbound when a point begins."""
     accumulators: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    """Slot of a series → (slot of the name or axis it collects, whether it is text); one row a point, NaN or "" if missing."""
+    """Slot of a series → (slot of the name or axis it collects, whether it is text); one row a point, NaN or "" if missing.
+
+    What a loop around this one made is collected here as well, where something puts it against values of this loop: at every
+    point the value that its slot has then.
+    """
     collected: dict[str, bool] = field(default_factory=dict)
     """Slot of a series that inner loops extend, with all their rows → whether it is text; not padded."""
     extends: list[tuple[str, str]] = field(default_factory=list)

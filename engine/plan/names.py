@@ -39,6 +39,8 @@ class Loop:
     number: int
     changed: list[tuple[str, str]] = field(default_factory=list)
     """(axis slot, slot that says whether it changed), for the axes whose change something asks for."""
+    around: dict[str, Entry] = field(default_factory=dict)
+    """What is visible where the loop begins."""
 
 
 @dataclass(slots=True)
@@ -119,9 +121,43 @@ class Entry:
         _collect(self.series_of, self.slot, self.collected_by)
 
 
+def _rows(entry: Entry) -> tuple[Loop, ...]:
+    """The loops whose points are the rows of a series, the outermost first; empty for a single value."""
+    rows: list[Loop] = []
+    inner: Entry | None = entry
+    while inner is not None and inner.series_of is not None and inner.collected_by is not None:
+        rows.append(inner.collected_by)
+        inner = inner.series_of
+    return tuple(rows)
+
+
+def _lifted(entry: Entry, rows: tuple[Loop, ...]) -> Entry | None:
+    """A series of an outer loop with a row for each of the rows of loops inside; None where it had no value there yet."""
+    own = _rows(entry)
+    if entry.twins or not own or own != rows[: len(own)]:
+        return None
+    origin: Entry = entry
+    while origin.series_of is not None:
+        origin = origin.series_of
+    inside = rows[len(own) :]
+    if any(loop.around.get(origin.name) is not origin for loop in inside):
+        return None
+    slot, type_ = f"{origin.slot}@{inside[-1].number}", entry.type
+    series = Entry(origin.name, slot, type_, origin.span, False, "series", None, None, origin, inside[-1], asked=True)
+    inside[-1].slots.accumulators[slot] = (origin.slot, _is_text(origin))
+    for loop in reversed((*own, *inside[:-1])):
+        slot = f"{slot}@{loop.number}"
+        series = Entry(origin.name, slot, type_, origin.span, False, "series", None, None, series, loop)
+    return series
+
+
+def _is_text(entry: Entry) -> bool:
+    return entry.type.kind in (Kind.TEXT, Kind.TEXT_SERIES)
+
+
 def _collect(inner: Entry, series: str, loop: Loop) -> None:
     """Have `loop` keep in slot `series` the values of an entry of its body."""
-    is_text = inner.type.kind in (Kind.TEXT, Kind.TEXT_SERIES)
+    is_text = _is_text(inner)
     if inner.series_of is not None:
         inner.ask()
         assert inner.collected_by is not None
@@ -236,6 +272,27 @@ class Scope:
         return Symbol(name, self.live_targets[role, prop][1], False)
 
     # --- what the compiler adds
+
+    def aligned(self, slots: frozenset[str]) -> Scope | None:
+        """This place with the series among these slots brought to one length: a row for each point of the innermost loop.
+
+        None where they are so already, or cannot be: an outer value made only after the inner loop has no rows there.
+        """
+        asked = [entry for entry in self.entries.values() if entry.slot in slots and entry.series_of is not None]
+        if len(asked) < 2:
+            return None
+        longest = max((_rows(entry) for entry in asked), key=len)
+        lifted = {
+            entry.name: series
+            for entry in asked
+            if len(_rows(entry)) < len(longest) and (series := _lifted(entry, longest)) is not None
+        }
+        if not lifted:
+            return None
+        other = self.copy()
+        other.live_targets = self.live_targets
+        other.entries.update(lifted)
+        return other
 
     def define(
         self, name: str, type_: Type, *, kind: str = "value", span: Span | None = None, maybe: bool = False

@@ -68,6 +68,10 @@ class Values:
         seen = scope.with_live(dict(self.live_targets)) if live else scope
         try:
             compiled = compile_expression(inner, seen, unit=unit, want=want, difference=difference)
+            aligned = seen.aligned(compiled.names)
+            if aligned is not None:
+                seen = aligned
+                compiled = compile_expression(inner, seen, unit=unit, want=want, difference=difference)
         except ExpressionError as error:
             self._expression_problem(error, inner, path, offset)
             return None

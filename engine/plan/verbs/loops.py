@@ -13,7 +13,7 @@ from schemas.steps import StepBase
 def begin(c: SequenceCompiler, scope: Scope) -> tuple[Loop, Scope]:
     """A new loop, and what its body sees."""
     c.frame.loops += 1
-    loop = Loop(LoopSlots(), c.frame.loops)
+    loop = Loop(LoopSlots(), c.frame.loops, around=dict(scope.entries))
     return loop, scope.copy(loop=loop)
 
 
