@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.exits import ExitCode
 from engine.cli.run import LimitsOption, ParamOption, pairs
 from engine.cli.validate import JsonFlag, StationOption
 
@@ -62,8 +63,10 @@ def plan(
     prediction = None if no_times else predict(prepared)
     if json:
         console.out_json(plan_as_json(prepared.plan, prediction))
-        return
-    _print(prepared.plan, prediction)
+    else:
+        _print(prepared.plan, prediction)
+    if prediction is not None and str(prediction.outcome) == "aborted":
+        raise typer.Exit(ExitCode.ABORTED)
 
 
 def walk(block: Block, prefix: str = "") -> Iterator[tuple[Node, int, tuple[str, ...]]]:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
 from engine.cli import console
+from engine.cli.logfile import RANK
 from engine.present import values
 from engine.present.fold import axes_text
 from engine.present.verdicts import mark
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 
 _LEFT_OUT = frozenset(("text", "content"))
 """Fields that hold whole files."""
-_LEVELS = {Level.DEBUG: 0, Level.INFO: 1, Level.WARNING: 2, Level.ERROR: 3}
+_MOST_MESSAGES = 1_000
+"""Messages that the live view prints above itself; a loop that logs must not drown the terminal."""
 _ALWAYS_TOLD = (Outcome.ERROR, Outcome.ABORTED, Outcome.SKIPPED)
 _WORTH_A_LINE_S = 1.0
 """A step that judges nothing gets a line of its own when it took this long."""
@@ -139,7 +141,7 @@ class PlainLines(_Closing):
     def __init__(self, stream: TextIO | None = None, level: str = "info") -> None:
         self._out = _Stream(stream if stream is not None else sys.stdout)
         self._stream = stream if stream is not None else sys.stdout
-        self._level = _LEVELS[Level(level)]
+        self._level = RANK[Level(level)]
         self._judged: set[tuple[int, str]] = set()
 
     def hear(self, document: Document) -> None:
@@ -156,7 +158,7 @@ class PlainLines(_Closing):
             case NodeFinished():
                 return self._node(document)
             case Logged():
-                if _LEVELS[document.level] < self._level:
+                if RANK[document.level] < self._level:
                     return None
                 return self._at(document.t, f"{document.level}: {console.clean(document.message)}")
             case RunStarted():
@@ -209,7 +211,12 @@ class LiveView:
     """A few lines of the terminal that are drawn again and again until the run is over."""
 
     def __init__(
-        self, title: str, size: int, planned_s: float | None = None, wall: Callable[[], float] = time.monotonic
+        self,
+        title: str,
+        size: int,
+        planned_s: float | None = None,
+        wall: Callable[[], float] = time.monotonic,
+        level: str = "info",
     ) -> None:
         from rich.console import Console
         from rich.live import Live
@@ -219,7 +226,9 @@ class LiveView:
         self._size = max(1, size)
         self._planned_s = planned_s
         self._begun = wall()
-        self._done = 0
+        self._reached = 0
+        self._least = RANK[Level(level)]
+        self._messages = 0
         self._t = 0.0
         self._node = ""
         self._point = ""
@@ -244,18 +253,27 @@ class LiveView:
         kind = type(document)
         if kind is NodeStarted:
             self._node = document.node  # type: ignore[union-attr]
+            self._reached = max(self._reached, document.order)  # type: ignore[union-attr]
             self._t = document.t  # type: ignore[union-attr]
         elif kind is NodeFinished:
             self._finished(document)  # type: ignore[arg-type]
         elif kind is Measured:
             self._measured(document)  # type: ignore[arg-type]
-        elif kind is Logged and document.level in (Level.WARNING, Level.ERROR):  # type: ignore[union-attr]
-            self._last = f"{document.level}: {document.message}"  # type: ignore[union-attr]
+        elif kind is Logged and RANK[document.level] >= self._least:  # type: ignore[union-attr]
+            self._say(document)  # type: ignore[arg-type]
+
+    def _say(self, message: Logged) -> None:
+        """A message above the live lines; it stays when they go."""
+        self._messages += 1
+        if self._messages <= _MOST_MESSAGES:
+            style = {Level.ERROR: "red", Level.WARNING: "yellow"}.get(message.level, "")
+            text = f"{values.duration_text(message.t):>10}  {message.level}: {console.clean(message.message)}"
+            self._live.console.print(text, style=style or None, markup=False, highlight=False)
 
     def _finished(self, node: NodeFinished) -> None:
         self._t = node.t
         if node.final:
-            self._done += 1
+            self._reached = max(self._reached, node.order + 1)
         if node.outcome is Outcome.ERROR:
             self._errors += 1
             self._last = f"{node.node}: {node.message}"
@@ -271,10 +289,10 @@ class LiveView:
             self._last = f"{m.name} = {shown.value}, limit {shown.limit}" + (f" at {self._point}" if m.axes else "")
 
     def share(self) -> float:
-        """How much of the run is done, 0 … 1: by predicted time where there is a prediction, else by nodes."""
+        """How much of the run is done, 0 … 1: by predicted time where there is a prediction, else by place in the plan."""
         if self._planned_s:
             return min(1.0, self._t / self._planned_s)
-        return min(1.0, self._done / self._size)
+        return min(1.0, self._reached / self._size)
 
     def remaining_s(self) -> float | None:
         """Real seconds to go; None while nothing can be said."""
@@ -317,5 +335,5 @@ def progress_for(*, as_json: bool, title: str, size: int, planned_s: float | Non
     if as_json:
         return JsonLines()
     if sys.stdout.isatty() and console.speaks_unicode(sys.stdout):
-        return LiveView(title, size, planned_s)
+        return LiveView(title, size, planned_s, level=level)
     return PlainLines(level=level)

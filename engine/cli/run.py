@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ from engine.cli.exits import ExitCode, exit_code_for, worst
 from engine.cli.validate import StationOption
 
 if TYPE_CHECKING:
+    from engine.core.recorder import Listener
     from engine.run.project import Project
     from engine.run.request import RunRequest, RunSummary
     from engine.run.runner import Prepared
@@ -163,6 +165,8 @@ def _carry_out(prepared: list[Prepared], project: Project, folder: Path, *, as_j
                 summary = _one_run(one, journal, project, as_json=as_json)
             except Exception as error:  # noqa: BLE001  one run that breaks must not take the others with it
                 codes.append(told(error, folder))
+                if codes[-1] is ExitCode.ABORTED:
+                    break
                 continue
             codes.append(exit_code_for(summary.outcome))
             _tell(summary, journal, project, folder, as_json=as_json, report=report)
@@ -172,7 +176,9 @@ def _carry_out(prepared: list[Prepared], project: Project, folder: Path, *, as_j
 
 
 def _one_run(prepared: Prepared, journal: Journal, project: Project, *, as_json: bool) -> RunSummary:
+    from engine.cli.logfile import LogFile
     from engine.cli.progress import progress_for
+    from engine.core.errors import RunAborted
     from engine.run.runner import run as carry_through
 
     plan = prepared.plan
@@ -180,7 +186,10 @@ def _one_run(prepared: Prepared, journal: Journal, project: Project, *, as_json:
     if plan.clock == "wall" and plan.size <= MOST_PREDICTED:
         from engine.run.predict import predict
 
-        planned_s = predict(prepared).duration_s
+        prediction = predict(prepared)
+        if prediction.outcome == "aborted":  # Ctrl-C while it was predicted: nothing has been touched yet
+            raise RunAborted("stopped before the run began")
+        planned_s = prediction.duration_s
     view = progress_for(
         as_json=as_json,
         title=f"{plan.sequence} on {plan.station}",
@@ -188,8 +197,13 @@ def _one_run(prepared: Prepared, journal: Journal, project: Project, *, as_json:
         planned_s=planned_s,
         level=project.settings.values.logging.level,
     )
-    with view:
-        return carry_through(prepared, journal, listeners=[view])
+    logging = project.settings.values.logging
+    with contextlib.ExitStack() as stack:
+        listeners: list[Listener] = [stack.enter_context(view)]
+        if logging.file is not None:
+            log = LogFile(project.root / logging.file, logging.level, logging.format)
+            listeners.append(stack.enter_context(log))
+        return carry_through(prepared, journal, listeners=listeners)
 
 
 def _tell(

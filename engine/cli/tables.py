@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 200
 MOST_CAUSES = 10
+_PHASES = ("setup", "steps", "cleanup", "monitors")
 
 
 def measurement_table(table: Table, *, units: int = 1) -> str:
@@ -29,7 +31,8 @@ def measurement_table(table: Table, *, units: int = 1) -> str:
         rows = [row for row in rows if id(row) in kept]
     if not rows:
         return "  nothing was measured"
-    lines = [_measurement(row, units > 1) for row in rows]
+    often = Counter((row.unit, row.name) for row in table.rows)
+    lines = [_measurement(row, units > 1, often[row.unit, row.name] > 1) for row in rows]
     head = [*(["unit"] if units > 1 else []), "verdict", "name", "value", "limit", "margin", "where"]
     shift = 1 if units > 1 else 0
     text = console.table(head, lines, right=(2 + shift, 4 + shift), indent="  ")
@@ -38,18 +41,24 @@ def measurement_table(table: Table, *, units: int = 1) -> str:
     return text
 
 
-def _measurement(row: Row, with_unit: bool) -> list[str]:
+def _measurement(row: Row, with_unit: bool, with_place: bool) -> list[str]:
     shown = row.shown()
     where = f"{row.count:,} points" if row.swept else axes_text(row.first.axes)
     bad = row.verdict in ("fail", "marginal")
     if row.swept and bad and row.worst is not None:
         where += f", worst at {axes_text(row.worst.axes)}"
-    cells = [row.name, shown.value, shown.limit, shown.margin, where]
+    cells = [_placed(row) if with_place else row.name, shown.value, shown.limit, shown.margin, where]
     return [
         *([str(row.unit)] if with_unit else []),
         console.marked(row.verdict),
         *(console.clean(cell) for cell in cells),
     ]
+
+
+def _placed(row: Row) -> str:
+    """The name with what tells it from others of the same name: `ldo_dropout/vout`."""
+    parts = [part for part in row.node.split("/") if part not in _PHASES]
+    return "/".join([*parts[:-1], row.name])
 
 
 def step_table(rows: Sequence[StepRow], most: int = 400) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import math
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from engine.cli.logfile import LogFile
 from engine.cli.progress import JsonLines, LiveView, PlainLines, as_plain
 from schemas.documents import (
     Attached,
@@ -103,10 +106,9 @@ def test_the_live_view_counts_and_estimates_what_is_left() -> None:
     now = [100.0]
     view = LiveView("ldo on sim", 10, None, lambda: now[0])
     assert view.remaining_s() is None
-    view.hear(NodeStarted(0, "steps/vout", 1, 4, "measure", 1.0))
+    view.hear(NodeStarted(0, "steps/vout", 1, 5, "measure", 1.0))
     view.hear(measured())
-    for _ in range(5):
-        view.hear(finished())
+    view.hear(finished())
     now[0] = 110.0
     assert view.share() == 0.5
     assert view.remaining_s() == 10.0
@@ -116,6 +118,36 @@ def test_the_live_view_counts_and_estimates_what_is_left() -> None:
     assert "50%" in text
     assert "1 fail" in text
     assert "vout = 3.1000 V" in text
+
+
+def test_the_live_view_keeps_what_was_logged() -> None:
+    view = LiveView("ldo on sim", 10)
+    view._live.console.file = io.StringIO()
+    view.hear(Logged(3.0, Level.INFO, "supply [on]"))
+    view.hear(Logged(3.0, Level.DEBUG, "detail"))
+    assert view._live.console.file.getvalue() == "       3 s  info: supply [on]\n"
+
+
+def test_the_log_file_takes_messages_errors_and_ends(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "bench.log"
+    with LogFile(path, "info", "text", lambda: datetime(2027, 3, 1, 12)) as log:
+        log.hear(Logged(1.0, Level.DEBUG, "detail"))
+        log.hear(Logged(1.0, Level.INFO, "supply on\nsecond line"))
+        log.hear(finished(Outcome.ERROR, 2.0, "no reply"))
+    assert path.read_text().splitlines() == [
+        "2027-03-01T12:00:00.000 INFO           1.000 s supply on\\nsecond line",
+        "2027-03-01T12:00:00.000 ERROR          2.000 s steps/set#1: error: no reply",
+    ]
+    with LogFile(path, "warning", "json") as log:
+        log.hear(Logged(1.0, Level.WARNING, "hot"))
+    assert json.loads(path.read_text().splitlines()[-1])["message"] == "hot"
+
+
+def test_a_log_file_that_cannot_be_written_is_told_and_stops_nothing(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "file").write_text("")
+    with LogFile(tmp_path / "file" / "bench.log") as log:
+        log.hear(Logged(1.0, Level.INFO, "hello"))
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_the_live_view_goes_by_predicted_time_where_there_is_a_prediction() -> None:

@@ -168,3 +168,45 @@ def test_the_run_is_in_the_journal_with_its_settings(bench: Any, project: Path, 
     with sqlite3.connect(project / "results" / "benchwright.db") as journal:
         environment = journal.execute("SELECT environment FROM runs").fetchone()[0]
     assert '"station": "sim_bench"' in environment or '"station":"sim_bench"' in environment
+
+
+def test_the_log_file_of_the_settings_is_written(
+    bench: Any, project: Path, quick: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHWRIGHT__LOGGING__FILE", "logs/bench.log")
+    assert bench("run", quick).code == 0
+    assert "finished: pass" in (project / "logs" / "bench.log").read_text()
+
+
+def test_values_of_one_name_are_told_apart_by_the_sequence_they_are_from(bench: Any, project: Path, quick: str) -> None:
+    (project / "sequences" / "both.yaml").write_text(
+        "sequence: both\nneeds: {psu: power_supply, dmm: multimeter}\n"
+        "steps: [{call: quick}, {call: quick, id: again}]\n"
+    )
+    found = bench("run", "both")
+    assert found.code == 0, found.err
+    assert "again/vout" in found.out
+
+
+def test_ctrl_c_while_a_run_is_predicted_starts_no_run(
+    bench: Any, project: Path, quick: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.run import predict
+    from engine.run.request import Prediction
+    from schemas.documents import Outcome
+
+    station = project / "stations" / "sim_bench.yaml"
+    station.write_text(station.read_text().replace("clock: virtual", "clock: wall"))
+    monkeypatch.setattr(predict, "predict", lambda prepared: Prediction(0.0, Outcome.ABORTED, (), 0))
+    found = bench("run", quick, quick)
+    assert found.code == 4
+    assert "stopped before the run began" in found.err
+    assert bench("runs", "--json").json == []
+
+
+def test_a_run_on_the_wall_clock_is_predicted_first(bench: Any, project: Path, quick: str) -> None:
+    station = project / "stations" / "sim_bench.yaml"
+    station.write_text(station.read_text().replace("clock: virtual", "clock: wall"))
+    found = bench("run", quick, "--speed", "1000")
+    assert found.code == 0, found.err
+    assert "wall clock" in found.out
