@@ -368,5 +368,5 @@ def _explain_template(compiled: CompiledTemplate, frame: Frame, error: BaseExcep
 
 
 def canonical_json(value: Any) -> str:
-    """The same text for the same value, always."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    """The same text for the same value, always; keys in written order, which says what is set first and which axis is slowest."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
