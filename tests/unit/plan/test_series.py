@@ -42,7 +42,7 @@ def test_a_series_that_nothing_reads_is_not_kept(compiled: Compile, nodes: Nodes
 
 
 def test_after_a_loop_names_and_axes_are_series(compiled: Compile, nodes: Nodes) -> None:
-    plan = compiled(FLAT + "  - {compute: s, value: "slope(vout, v)", limit: none}\n")
+    plan = compiled(FLAT + "  - {compute: s, value: 'slope(vout, v)', limit: none}\n")
     found = nodes(plan)
     assert slots_of(found["steps/sweep#1"]).accumulators == {"v@1": ("v", False), "vout@1": ("vout", False)}
     assert formula_of(found["steps/s"]).names == {"v@1", "vout@1"}
