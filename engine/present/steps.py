@@ -53,9 +53,10 @@ class StepRow:
     outcome: Outcome | None = None
     """The worst of its own; for a bare branch the worst below it. None: nothing finished."""
     seconds: float = 0.0
-    """All attempts together."""
+    """All attempts together; for a bare branch from its first step to the end of its last."""
     waited_s: float = 0.0
     started: float = 0.0
+    ended: float = 0.0
     message: str = ""
     """The first that any of them left."""
 
@@ -95,6 +96,7 @@ def step_rows(nodes: Iterable[Step]) -> list[StepRow]:
         row.message = row.message or node.message
         row.seconds += (node.finished - node.started) if node.finished is not None else 0.0
         row.waited_s += node.waited
+        row.ended = max(row.ended, node.finished if node.finished is not None else node.started)
         if not node.final:
             row.retries += 1
             continue
@@ -114,6 +116,11 @@ def step_rows(nodes: Iterable[Step]) -> list[StepRow]:
                 below = found if below is None else worse(below, found)
         if not row.count:
             row.outcome = below
+            inside = [rows[child] for child in children.get(key, [])]
+            if inside and not row.retries:
+                row.started = min(child.started for child in inside)
+                row.ended = max(child.ended for child in inside)
+                row.seconds = row.ended - row.started
         return row.outcome
 
     for root in roots:

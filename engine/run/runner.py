@@ -39,12 +39,24 @@ from schemas.documents import (
     InstrumentOpened,
     Level,
     Logged,
+    NodeFinished,
     Outcome,
     RunFinished,
     RunStarted,
     Tally,
 )
 from schemas.library import Library
+
+
+class _Culprit:
+    """Remembers the first step that ended worse than a fail, for the message of the run."""
+
+    def __init__(self) -> None:
+        self.message = ""
+
+    def hear(self, document: Document) -> None:
+        if type(document) is NodeFinished and document.outcome is Outcome.ERROR and document.message and document.final:
+            self.message = self.message or f"{document.node}: {document.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +180,11 @@ class _Execution:
         self.prepared = prepared
         self.clock = clock
         self.recorder = recorder
-        self.listeners = listeners
+        self.culprit = _Culprit()
+        self.listeners = (self.culprit, *listeners)
         self.control = control
         self.run_id = run_id
-        self.emit = _Tee(recorder, listeners)
+        self.emit = _Tee(recorder, self.listeners)
         serials = {unit.site: unit.serial for unit in prepared.units}
         self.sessions = Sessions(
             prepared.request.station,
@@ -209,7 +222,7 @@ class _Execution:
         outcome = result.outcome if result is not None else Outcome.ERROR
         tally = result.tally if result is not None else Tally(errors=1)
         if result is not None:
-            message = "; ".join(unit.message for unit in result.units if unit.message)
+            message = "; ".join(unit.message for unit in result.units if unit.message) or self.culprit.message
         self.emit(RunFinished(outcome, self.clock.now, tally, message))
         self.recorder.durable()
         return RunSummary(self.run_id, outcome, tally, self.clock.now, message)
@@ -254,12 +267,23 @@ class _Execution:
                 "mocks": dict(request.mocks),
                 "settings": dict(request.settings),
             },
-            argv=list(request.argv),
+            argv=without_secrets(request.argv, plan),
             units={
                 **{name: unit.symbol for name, unit in axis_units(plan).items()},
                 **{one.name: one.unit.symbol for one in plan.parameters if one.unit is not None},
             },
         )
+
+
+def without_secrets(argv: Sequence[str], plan: Plan) -> list[str]:
+    """A command line with the values of secret parameters taken out."""
+    secrets = [parameter.name for parameter in plan.parameters if parameter.secret]
+    shown = []
+    for word in argv:
+        start, equals, rest = word.rpartition("--param=") if word.startswith("--param=") else ("", "", word)
+        name, given, _ = rest.partition("=")
+        shown.append(f"{start}{equals}{name}=secret" if given and name in secrets else word)
+    return shown
 
 
 def _shown(parameter: Any) -> dict[str, Any]:

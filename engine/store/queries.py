@@ -161,7 +161,8 @@ class JournalReader(RunCatalogue):
                 safe[data["instrument"]] = (data["verified"], row["message"])
         records = []
         for data in opened.values():
-            verified, message = safe.get(data["name"], (None, ""))
+            instance = f"{data['name']}@{data['site']}" if data["site"] else data["name"]
+            verified, message = safe.get(instance, (None, ""))
             records.append(InstrumentRecord(**data, safe=verified, safe_message=message))
         return records
 

@@ -131,8 +131,8 @@ class Story:
         return self
 
     def finish(self, outcome: Outcome = Outcome.PASS, message: str = "") -> list[Document]:
-        for name in ("psu", "chamber"):
-            self.documents.append(SafeState(self.t, name, True if name == "psu" else None, "output off"))
+        for name in ("psu@A", "chamber"):
+            self.documents.append(SafeState(self.t, name, True if name == "psu@A" else None, "output off"))
         self.documents.append(UnitFinished(0, outcome, self.t, self.tally, message))
         self.documents.append(RunFinished(outcome, self.t, self.tally, message))
         return self.documents
