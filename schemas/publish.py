@@ -7,13 +7,19 @@ models, so that a test can compare it byte for byte with what is in `schemas/jso
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from schemas.base import Model
 from schemas.settings import Settings
 
 Schema = dict[str, Any]
@@ -38,6 +44,7 @@ def schema_text(kind: str) -> str:
 def schema_of(kind: str) -> Schema:
     """JSON Schema of a kind of file: one of PUBLISHED."""
     raw = TypeAdapter(_model(kind)).json_schema(by_alias=True, mode="validation")
+    _describe(raw)
     converter = _Converter()
     definitions = {name: converter.convert(body) for name, body in raw.pop("$defs", {}).items()}
     root = converter.convert(raw)
@@ -85,6 +92,47 @@ def _model(kind: str) -> Any:
     return model_of(known)
 
 
+def _describe(raw: Schema) -> None:
+    """Put in the docstrings of fields. The models do not bring them: reading them would cost every start of the program."""
+    models = {model.__name__: model for model in _all_models(Model)}
+    bodies = {**raw.get("$defs", {}), str(raw.get("title", "")): raw}
+    for name, body in bodies.items():
+        model = models.get(name)
+        if model is None:
+            continue
+        for field, text in _docstrings(model).items():
+            alias = model.model_fields[field].alias or field
+            if alias in body.get("properties", {}):
+                body["properties"][alias]["description"] = text
+
+
+def _all_models(model: type[Model]) -> Iterator[type[Model]]:
+    for child in model.__subclasses__():
+        yield child
+        yield from _all_models(child)
+
+
+@cache
+def _docstrings(model: type[Model]) -> dict[str, str]:
+    """The text under each field of a model, its own and inherited ones."""
+    found: dict[str, str] = {}
+    for origin in reversed(model.__mro__):
+        if origin is Model or not (isinstance(origin, type) and issubclass(origin, Model)):
+            continue
+        body = ast.parse(textwrap.dedent(inspect.getsource(origin))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, text in pairwise(body.body):
+            if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
+                continue
+            if (
+                isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+                and isinstance(text.value.value, str)
+            ):
+                found[field.target.id] = inspect.cleandoc(text.value.value)
+    return found
+
+
 class _Converter:
     """From what pydantic says to draft-07 as editors read it best."""
 
@@ -116,6 +164,8 @@ class _Converter:
             result["additionalProperties"] = False
         if "$ref" in result and len(result) > 1:  # draft-07 ignores what stands beside a reference
             result = {"allOf": [{"$ref": result.pop("$ref")}], **result}
+        if "description" in result:  # first, wherever it came from
+            result = {"description": result.pop("description"), **result}
         return result
 
     def union(self, forms: Sequence[Schema]) -> Schema:

@@ -99,6 +99,11 @@ def run(
 
     if len(dut or ()) > 1:
         raise UsageError("several units at once are not supported yet", "give one --dut a run")
+    for serial in dut or ():
+        if not serial.strip() or not serial.isprintable():
+            raise UsageError("a serial number is text that can be read and printed", "give it as --dut LDO0042")
+    if results is not None and results.exists() and not results.is_dir():
+        raise UsageError(f"{results} is a file", "name a folder with --results")
     project = Project.find(Path.cwd(), otherwise=_place_of(sequences[0]))
     settings = project.settings
     given: dict[str, Any] = {

@@ -117,6 +117,8 @@ def test_an_error_exits_3_and_says_why(bench: Any, project: Path) -> None:
         (["--station", "sim_bensh"], "did you mean `sim_bench`?"),
         (["--mock", "dmm.voltage_cd=1V"], "voltage_cd"),
         (["--seed", "x"], "--seed"),
+        (["--dut", "\x1b[31mA"], "a serial number is text"),
+        (["--results", "benchwright.yaml"], "benchwright.yaml is a file"),
     ],
 )
 def test_a_wrong_argument_is_a_message_and_exit_code_2(
