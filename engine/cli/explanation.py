@@ -6,10 +6,11 @@ in, and is listed as such: what nobody wrote is what nobody looks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.cli.places import Place, Places
 from engine.cli.plan import inner_steps, points_of, walk
 from engine.core.bench import InstrumentSpec, PropertySpec
 from engine.core.errors import UsageError
@@ -32,11 +33,9 @@ from schemas.diagnostics import did_you_mean
 from schemas.loading import Loaded, load
 from schemas.quantity import Unit, format_quantity
 from schemas.source import Path
-from schemas.steps import VERBS
 
 LAYERS = ("built-in", "driver", "station", "sequence", "settings", "environment", "--param")
 
-_LISTS = ("setup", "steps", "cleanup", "each", "then", "else", "during")
 _ONLY_LEAVES = frozenset(("timeout", "retry", "duration", "uses"))
 """Keys that `defaults:` gives to steps that act, and not to those that hold others."""
 
@@ -67,16 +66,6 @@ class Section:
         self.values.append(Effective(name, value, layer, str(source)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where one step is written."""
-
-    file: Loaded[Any]
-    path: Path
-    defaults: tuple[Path, ...]
-    """Places of `defaults:` that hold here, innermost first."""
-
-
 def explain(
     plan: Plan,
     sequence: Loaded[Any],
@@ -85,7 +74,7 @@ def explain(
     node: str | None = None,
 ) -> list[Section]:
     """Everything in force; for one node only what concerns it. Raises UsageError for an unknown node."""
-    places = _Places([sequence, *_called(plan, project)])
+    places = Places([sequence, *_called(plan, project)])
     chosen = _chosen(plan, node)
     sections = [_parameters(plan)]
     if node is None:
@@ -133,44 +122,6 @@ def _called(plan: Plan, project: Project) -> list[Loaded[Any]]:
     return [load(one.path, "sequence") for one in found if one is not None]
 
 
-class _Places:
-    """Finds the step that a node came from, by where its verb stands."""
-
-    def __init__(self, files: Iterable[Loaded[Any]]) -> None:
-        self._found: dict[tuple[str, int], _Place] = {}
-        for file in files:
-            root = file.source_map.root
-            defaults: tuple[Path, ...] = (("defaults",),) if "defaults" in root else ()
-            for key in _LISTS:
-                self._steps(file, root.get(key), (key,), defaults)
-
-    def of(self, node: Node) -> _Place | None:
-        if node.span is None:
-            return None
-        return self._found.get((node.span.source.name, node.span.start))
-
-    def _steps(self, file: Loaded[Any], steps: Any, path: Path, defaults: tuple[Path, ...]) -> None:
-        if not isinstance(steps, list):
-            return
-        for index, step in enumerate(steps):
-            place: Path = (*path, index)
-            if isinstance(step, list):  # a branch
-                self._steps(file, step, place, defaults)
-                continue
-            if not isinstance(step, dict):
-                continue
-            verb = next((key for key in step if key in VERBS), None)
-            if verb is not None:
-                span = file.key((*place, verb))
-                self._found[span.source.name, span.start] = _Place(file, place, defaults)
-            inner = ((*place, "defaults"), *defaults) if "defaults" in step else defaults
-            for key in _LISTS:
-                self._steps(file, step.get(key), (*place, key), inner)
-            self._steps(file, step.get("parallel"), (*place, "parallel"), inner)
-            if isinstance(step.get("retry"), dict):
-                self._steps(file, step["retry"].get("remedy"), (*place, "retry", "remedy"), inner)
-
-
 def _parameters(plan: Plan) -> Section:
     section = Section("parameters", "parameters")
     for one in plan.parameters:
@@ -187,7 +138,7 @@ def _settings(settings: ProjectSettings) -> Section:
     return section
 
 
-def _node(node: Node, places: _Places, plan: Plan) -> Section:
+def _node(node: Node, places: Places, plan: Plan) -> Section:
     section = Section("node", node.id, " ".join(part for part in (node.verb, points_of(node)) if part))
     place = places.of(node)
 
@@ -218,7 +169,7 @@ def _node(node: Node, places: _Places, plan: Plan) -> Section:
     return section
 
 
-def _source_of(place: _Place | None, key: str, node: Node) -> str | None:
+def _source_of(place: Place | None, key: str, node: Node) -> str | None:
     """Where a common key of a step was written; None where nobody did."""
     if place is None:
         return None
@@ -243,7 +194,7 @@ def _timeout(node: Node) -> str:
     return f"{_seconds(LEAF_S)} and what it plans to take"
 
 
-def _writes(section: Section, node: Node, action: SetAction, place: _Place | None) -> None:
+def _writes(section: Section, node: Node, action: SetAction, place: Place | None) -> None:
     source_map = place.file.source_map if place is not None else None
     for write in action.writes:
         text = write.value.text if isinstance(write.value, Formula) else _shown(write.value, None)
@@ -279,7 +230,7 @@ def _key_of(write: Write, written: Mapping[str, Any]) -> str | None:
     return next(iter(own or fitting), None)
 
 
-def _limit(section: Section, node: Node, place: _Place | None, plan: Plan) -> None:
+def _limit(section: Section, node: Node, place: Place | None, plan: Plan) -> None:
     """The limit of a node that gives a value, and where it stands."""
     action = node.action
     if not isinstance(action, MeasureAction | ComputeAction | QueryAction | PythonAction):
