@@ -58,24 +58,31 @@ def _share(text: bytes) -> float:
 class NoiseSource:
     """The draws of one instrument: set the key of a node, then draw; the counter starts again with each key."""
 
-    __slots__ = ("_draw", "_identity", "_prefix")
+    __slots__ = ("_draw", "_identity", "_key", "_prefix")
 
     def __init__(self, *identity: KeyPart) -> None:
         self._identity = repr(identity)
         self._prefix = self._identity.encode()
+        self._key: tuple[str | int, ...] | None = None
+        """Set and not yet part of the prefix: most nodes draw nothing from most instruments."""
         self._draw = 0
 
     def set_key(self, key: tuple[str | int, ...]) -> None:
         """Name the node and attempt that draws next."""
-        self._prefix = (self._identity + repr(key)).encode()
+        self._key = key
         self._draw = 0
 
     def uniform(self) -> float:
         """The next number strictly between 0 and 1."""
+        if self._key is not None:
+            self._begin(self._key)
         self._draw += 1
         return _share(b"%b#%d" % (self._prefix, self._draw))
 
     def gauss(self) -> float:
         """The next standard normal number."""
-        self._draw += 1
-        return inverse_normal(_share(b"%b#%d" % (self._prefix, self._draw)))
+        return inverse_normal(self.uniform())
+
+    def _begin(self, key: tuple[str | int, ...]) -> None:
+        self._prefix = (self._identity + repr(key)).encode()
+        self._key = None
