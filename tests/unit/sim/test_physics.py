@@ -73,7 +73,7 @@ def reference(bench: World, events: list[tuple[float, str, float]], end_s: float
     setpoint, rate = ramped, bench.chamber.ramp_rate / 60.0
     vin, limit, load = 0.0, 0.0, 0.0
     found: list[float] = []
-    queue = sorted(events)
+    queue = sorted(events, key=lambda event: event[0])
     steps = round(end_s / step_s)
     per_second = round(1.0 / step_s)
     for index in range(steps):
