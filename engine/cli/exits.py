@@ -68,7 +68,7 @@ def told(error: BaseException, results: Path | None = None, environ: Mapping[str
             _print("aborted")
             return ExitCode.ABORTED
         case BrokenPipeError():
-            _let_go_of_output()
+            let_go_of_output()
             return ExitCode.CUT_OFF
         case OSError() if error.filename is not None or error.strerror:
             name = f" {error.filename}" if error.filename is not None else ""
@@ -119,7 +119,7 @@ def _print(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _let_go_of_output() -> None:
+def let_go_of_output() -> None:
     """Nothing more can be written; without this the interpreter would complain at its end."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

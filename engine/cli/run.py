@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.exits import ExitCode, exit_code_for, worst
+from engine.cli.exits import ExitCode, exit_code_for, let_go_of_output, worst
 from engine.cli.validate import StationOption
 
 if TYPE_CHECKING:
@@ -174,7 +174,11 @@ def _carry_out(prepared: list[Prepared], project: Project, folder: Path, *, as_j
                     break
                 continue
             codes.append(exit_code_for(summary.outcome))
-            _tell(summary, journal, project, folder, as_json=as_json, report=report)
+            try:
+                _tell(summary, journal, project, folder, as_json=as_json, report=report)
+                sys.stdout.flush()
+            except BrokenPipeError:
+                let_go_of_output()  # nobody reads it; the verdict and the next run matter all the same
             if codes[-1] is ExitCode.ABORTED:
                 break  # Ctrl-C means all of them
     return worst(codes)

@@ -106,6 +106,17 @@ def test_a_reader_that_stops_reading_is_no_error(project: Path) -> None:
     assert done.returncode == 141
 
 
+def test_a_run_that_nobody_reads_keeps_its_verdict_and_its_record(project: Path, quick: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody:
+        arguments = ["run", quick, quick, "--mock", "dmm.voltage_dc=3.1V"]
+        done = subprocess.run([*COMMAND, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    listed = subprocess.run([*COMMAND, "runs", "--json"], capture_output=True, text=True, check=True).stdout
+    assert listed.count('"outcome": "fail"') == 2
+
+
 def test_a_terminal_without_unicode_gets_plain_letters(project: Path, quick: str) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(
