@@ -105,8 +105,18 @@ class Limit(Model):
                         "`{extra}` needs a band; `{form}` has none",
                         {"extra": extra, "form": given[0], "key": extra},
                     )
+        ends = {"low": self.max is not None and self.min is None, "high": self.min is not None and self.max is None}
+        missing = [end for end, alone in ends.items() if alone and self.exclusive in (end, "both")]
+        if missing:
+            raise PydanticCustomError(
+                "limit_form",
+                "`exclusive: {exclusive}` is about a bound that this limit does not have",
+                {"exclusive": self.exclusive or "", "key": "exclusive"},
+            )
         if self.guardband is not None and self.uncertainty is not None:
-            raise PydanticCustomError("limit_form", "give `guardband` or `uncertainty`, not both")
+            raise PydanticCustomError(
+                "limit_form", "give `guardband` or `uncertainty`, not both", {"key": "uncertainty"}
+            )
         return self
 
 

@@ -13,7 +13,7 @@ from engine.plan.compiler import SequenceCompiler
 from engine.plan.drafts import Build
 from engine.plan.model import STATION_SLOT, ParameterValue, Plan
 from engine.plan.names import Frame, Scope
-from engine.plan.parameters import define_context, define_unusable, given_parameters, parameter_specs
+from engine.plan.parameters import CONTEXT, define_context, define_unusable, given_parameters, parameter_specs
 from engine.plan.values import canonical_json
 from engine.plan.verbs import VERBS
 from engine.plan.wiring import bind_nets
@@ -55,6 +55,14 @@ def compile_plan(
     build = Build(bound, nets, library, found, root, wish.limit_set, wish.seed, wish.plugins)
     build.sequences[sequence.path] = sequence
     build.identity.update(sequence.model.dut)
+    for name in sequence.model.dut:
+        if f"dut.{name}" in CONTEXT and name != "serial":
+            found.error(
+                "N012",
+                f"`dut.{name}` is a name of the language",
+                sequence.key(("dut", name)),
+                help="take another name",
+            )
     frame = Frame()
     scope = Scope(frame)
     define_context(scope, sequence.model)

@@ -48,8 +48,7 @@ class InstrumentBinder:
         timeout = instrument.timeout if instrument.timeout is not None else (defaults.timeout if defaults else None)
         self._known_properties("guard", instrument.guard)
         self._known_properties("safe", instrument.safe)
-        if instrument.shared is not None and instrument.shared not in driver.properties:
-            self._no_property(instrument.shared, self.station.at((*self.path, "shared")))
+        self._check_shared()
         properties = {name: self._property(name, prop) for name, prop in driver.properties.items()}
         roles = roles_of(self.name, instrument, self.driver)
         self._check_channels()
@@ -128,6 +127,25 @@ class InstrumentBinder:
                 help=f"backends: {', '.join(KNOWN_BACKENDS)}",
             )
         return backend
+
+    def _check_shared(self) -> None:
+        """What units agree on must be something they can set, on an instrument that they have in common."""
+        shared = self.instrument.shared
+        if shared is None:
+            return
+        place = self.station.at((*self.path, "shared"))
+        prop = self.driver.model.properties.get(shared)
+        if prop is None:
+            self._no_property(shared, place)
+        elif prop.set is None:
+            self.problems.error("B013", f"`{shared}` cannot be set, so units cannot agree on it", place)
+        if self.instrument.per_site:
+            self.problems.error(
+                "B014",
+                f"`{self.name}` is there once for every site, so units share nothing of it",
+                self.station.key((*self.path, "shared")),
+                help="remove `shared` or `per_site`",
+            )
 
     def _check_channels(self) -> None:
         offered = [str(channel) for channel in self.driver.model.channels or ()]

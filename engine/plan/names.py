@@ -278,6 +278,8 @@ class Scope:
 
         None where they are so already, or cannot be: an outer value made only after the inner loop has no rows there.
         """
+        if sum("@" in slot for slot in slots) < 2:
+            return None
         asked = [entry for entry in self.entries.values() if entry.slot in slots and entry.series_of is not None]
         if len(asked) < 2:
             return None

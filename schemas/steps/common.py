@@ -24,7 +24,9 @@ class Retry(Model):
     """Extra attempts after the first."""
     delay: Duration = 0.0
     """Pause before each further attempt; nothing is held meanwhile."""
-    for_: FailureKind | list[FailureKind] = Field(default=["fail", "error", "timeout"], alias="for")
+    for_: FailureKind | Annotated[list[FailureKind], Field(min_length=1)] = Field(
+        default=["fail", "error", "timeout"], alias="for"
+    )
     """Which kinds of failure are tried again."""
     remedy: list[Step] = []
     """Steps run before each further attempt; they do not count."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from engine.core.errors import EvaluationFailed
 from engine.expr import Type, is_expression
 from engine.plan.binding import bind_roles
 from engine.plan.compiler import DEEPEST_CALL, SequenceCompiler
@@ -203,8 +206,31 @@ def _arguments(
                 c.problems.error("P051", f"`{name}` {problem}", c.file.at(place))
                 continue
             inner.frame.constants[entry.slot] = value
+        else:
+            value = _bounded(value, spec)
         arguments.append((entry.slot, value))
     return arguments
+
+
+def _bounded(formula: Formula, spec: ParameterSpec) -> Formula:
+    """An argument that is only known during the run, held to what the parameter allows then."""
+    inner, tell = formula.fn, formula.explain
+
+    def checked(environment: Mapping[str, Any]) -> Any:
+        value = inner(environment)
+        problem = spec.refuses(value)
+        if problem is not None:
+            raise _Refused(f"`{spec.name}` {problem}")
+        return value
+
+    def explain(error: BaseException) -> EvaluationFailed:
+        return EvaluationFailed(str(error)) if isinstance(error, _Refused) else tell(error)
+
+    return replace(formula, fn=checked, explain=explain)
+
+
+class _Refused(ValueError):
+    """A value that the called sequence does not allow."""
 
 
 def _is_secret(c: SequenceCompiler, raw: Any, path: Path, at: At) -> bool:

@@ -46,6 +46,15 @@ def compile_measure(c: SequenceCompiler, step: MeasureStep, at: At) -> list[Draf
         c.problems.error(
             "P004", f"several readings of {type_.kind.value} have no {step.statistic}", c.file.key(at.place("samples"))
         )
+    if step.samples == 1:
+        idle = next((key for key in ("interval", "statistic") if key in step.model_fields_set), None)
+        if idle is not None:
+            c.problems.error(
+                "P037",
+                f"`{idle}` is about several readings; this takes one",
+                c.file.key(at.place(idle)),
+                help="add `samples`",
+            )
     limit = c.limit(step.limit, step.measure, at, type_, made=at.place("measure"))
     entry, binding = c.define(step.measure, type_, at.place("measure"), at.scope)
     routes = net.routes if net is not None else ()

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.core.errors import EvaluationFailed
 from engine.plan.model import CallAction, ComputeAction, GroupAction, LetAction, MeasureAction, Node, Plan, SetAction
 from schemas.diagnostics import InvalidFiles, Problems
 from schemas.library import Library
@@ -359,6 +360,16 @@ steps:
     assert [slot for slot, _ in call.arguments] == ["level", "must"]
     assert [(binding.slot, inner) for binding, inner in call.store] == [("read", "level_read")]
     assert plan.root.steps.nodes[0].binds == ("read",)
+
+
+def test_an_argument_known_only_in_the_run_is_held_to_its_bounds_then(compiled: Compile) -> None:
+    plan = compiled("steps:\n  - call: inner\n    with: {must: 1 V, level: '{{ elapsed / 1 s * 1 V }}'}\n")
+    call = plan.root.steps.nodes[0].action
+    assert isinstance(call, CallAction)
+    formula: Any = dict(call.arguments)["level"]
+    assert formula.value({"elapsed": 4.0}) == 4.0
+    with pytest.raises(EvaluationFailed, match="`level` is 7 V; allowed: 0 … 5 V"):
+        formula.value({"elapsed": 7.0})
 
 
 def test_limits_of_a_chosen_set_override(compiled: Compile) -> None:
