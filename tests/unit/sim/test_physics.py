@@ -146,7 +146,7 @@ SCENES = {
 def test_the_case_follows_a_fine_integrator_to_a_millionth(scene: str) -> None:
     bench = world(soft_start=0)
     expected = reference(bench, SCENES[scene], 360.0, 0.05)
-    events = sorted(SCENES[scene])
+    events = sorted(SCENES[scene], key=lambda event: event[0])
     site = bench.site("A")
     position = 0
     for second, case in enumerate(expected, start=1):
