@@ -1,14 +1,10 @@
-"""What the dispatcher itself costs: process CPU time of one trivial judged `measure`, documents included, without journal.
+"""What the dispatcher itself costs a trivial judged `measure`, documents included, without journal and without instruments.
 
-Run as `python -m tests.bench.dispatch_cost`. The bench is one that costs next to nothing; the floor of the table is a plain
-loop that makes the same three documents for every step.
+The bench answers at once; the floor is a plain loop that makes the same three documents for every step.
 """
 
 from __future__ import annotations
 
-import gc
-import resource
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,7 +28,9 @@ from engine.plan.model import (
 from engine.verdict import band
 from schemas.documents import Measured, NodeFinished, NodeStarted, Outcome, Verdict
 from schemas.quantity import parse_unit
+from tests.bench.measure import Line, Row, cpu_s, side_by_side
 
+TITLE = "The dispatcher alone"
 VOLT = parse_unit("V")
 
 
@@ -143,36 +141,19 @@ def floor(count: int) -> None:
         recorder.record(NodeFinished(0, id, 1, number, "measure", Outcome.PASS, 0.0, 0.0))
 
 
-def cost(work: Callable[[], None], count: int) -> float:
-    """Process CPU time a step, µs, the best of three."""
-    best = float("inf")
-    for _ in range(3 if count <= 100_000 else 1):
-        gc.collect()
-        start = time.process_time()
-        work()
-        best = min(best, time.process_time() - start)
-    return best / count * 1e6
-
-
-def main() -> None:
-    base = cost(lambda: floor(20_000), 20_000)
-    print(f"{'case':44} {'µs a step':>10} {'x floor':>8}")
-    print(f"{'floor: three documents and a verdict':44} {base:10.2f} {1:8.1f}")
+def figures() -> Iterator[Line]:
     small = 10_000
-    line, groups = straight(small), grouped(small)
-    cases: list[tuple[str, Callable[[], None], int]] = [
-        ("straight line", lambda: run(line), small),
-        ("groups of ten", lambda: run(groups), small),
-        ("sweep", lambda: run(swept(small)), small),
-        ("sweep, 1 ms latency a call", lambda: run(swept(small), 0.001), small),
-        ("sweep, 4 units that share a meter", lambda: run(swept(small), 0.001, 4), 4 * small),
-        ("sweep of a million points", lambda: run(swept(1_000_000)), 1_000_000),
-    ]
-    for title, work, count in cases:
-        found = cost(work, count)
-        print(f"{title:44} {found:10.2f} {found / base:8.1f}")
-    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
-
-
-if __name__ == "__main__":
-    main()
+    line, groups, loop = straight(small), grouped(small), swept(small)
+    cases: dict[str, tuple[Callable[[], None], int]] = {
+        "straight line": (lambda: run(line), small),
+        "groups of ten": (lambda: run(groups), small),
+        "sweep": (lambda: run(loop), small),
+        "sweep, 1 ms latency a call": (lambda: run(loop, 0.001), small),
+        "sweep, 4 units that share a meter": (lambda: run(loop, 0.001, 4), 4 * small),
+    }
+    took = side_by_side({"floor": lambda: floor(small), **{name: case[0] for name, case in cases.items()}}, repeats=5)
+    floor_us = took["floor"] / small * 1e6
+    for name, (_, steps) in cases.items():
+        yield Row(name, took[name] / steps * 1e6, "µs", "three documents and a verdict", floor_us)
+    million = cpu_s(lambda: run(swept(1_000_000)))
+    yield Row("sweep of 1,000,000 points", million, "µs", "sweep of 10,000", took["sweep"] / small * 1e6, "≤ 1.2 ×")
