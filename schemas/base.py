@@ -23,7 +23,6 @@ class Model(BaseModel):
         extra="forbid",
         frozen=True,
         strict=True,
-        use_attribute_docstrings=True,
         loc_by_alias=True,
         validate_by_alias=True,
         validate_by_name=False,

@@ -146,7 +146,8 @@ def render_one(found: Diagnostic) -> str:
     """One finding as text: headline, place, excerpt with caret, help."""
     head = f"{found.severity}[{found.code}]: {_one_line(found.message)}"
     if found.span is None:
-        return "\n".join([head, *(f"  = help: {_one_line(text)}" for text in found.help)])
+        hints = [found.label, *found.help] if found.label else found.help
+        return "\n".join([head, *(f"  = help: {_one_line(text)}" for text in hints)])
     places = [(found.span, found.label, "^"), *((span, text, "-") for span, text in found.notes)]
     here = found.span.source
     own = sorted((place for place in places if place[0].source is here), key=lambda place: place[0].start)

@@ -177,9 +177,8 @@ def _identity(journal: JournalReader, run: RunRecord) -> list[list[str]]:
     if took and run.clock == "virtual":
         took += " of simulated time"
     units = ", ".join(f"{unit.serial} at site {unit.site}" for unit in journal.units(run))
-    git = run.environment.get("git") or {}
-    commit = str(git.get("commit", ""))[:12] if isinstance(git, dict) else ""
-    if commit and git.get("dirty"):
+    commit = str(run.environment.get("git_commit", ""))[:12]
+    if commit and run.environment.get("git_dirty"):
         commit += " with uncommitted changes"
     pairs = [
         ("run", f"{run.short_id}  ({run.id})"),

@@ -116,7 +116,11 @@ def tally_text(tally: Any) -> str:
     """`12 passed, 1 failed`; what there is none of is left out."""
     counts = (
         *((tally.passed, "passed"), (tally.marginal, "marginal"), (tally.failed, "failed")),
-        *((tally.errors, "errors"), (tally.unjudged, "unjudged"), (tally.skipped, "skipped")),
+        *(
+            (tally.errors, "error" if tally.errors == 1 else "errors"),
+            (tally.unjudged, "unjudged"),
+            (tally.skipped, "skipped"),
+        ),
     )
     return ", ".join(f"{count:,} {word}" for count, word in counts if count) or "nothing judged"
 
@@ -132,9 +136,6 @@ def parameter_text(run: RunRecord, name: str) -> str:
     """A parameter with its unit."""
     given = run.parameters[name]
     unit = run.units.get(name, "")
-    if isinstance(given, dict) and "value" in given:
-        unit = str(given.get("unit") or unit)
-        given = given["value"]
     if isinstance(given, bool):
         return "on" if given else "off"
     text = values.number_text(given, 12) if isinstance(given, float | int) else str(given)

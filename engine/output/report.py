@@ -80,7 +80,7 @@ def html_report(
             environment=[
                 (name.replace("_", " "), _plain_text(value))
                 for name, value in run.environment.items()
-                if name not in ("git_commit", "git_dirty")  # said above
+                if value and name not in ("git_commit", "git_branch", "git_dirty")  # said above
             ],
             files=journal.files(run),
             attachments=journal.attachments(run),
@@ -249,6 +249,8 @@ def _plain_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return values.number_text(value, 12)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain_text(one)}" for name, one in value.items() if one not in (None, "", [], {}))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

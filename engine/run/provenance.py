@@ -22,18 +22,18 @@ def environment(root: Path) -> dict[str, Any]:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "versions": {name: version for name in PACKAGES if (version := _version(name)) is not None},
-        "git": git_state(root),
+        **git_state(root),
     }
 
 
-def git_state(root: Path) -> dict[str, Any] | None:
-    """Commit and whether files differ from it; None outside a checkout or without git."""
+def git_state(root: Path) -> dict[str, Any]:
+    """`git_commit`, `git_branch` and whether files differ from it; empty outside a checkout or without git."""
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
-        return None
+        return {}
     status = _git(root, "status", "--porcelain")
     branch = _git(root, "rev-parse", "--abbrev-ref", "HEAD")
-    return {"commit": commit, "branch": branch or "", "dirty": bool(status)}
+    return {"git_commit": commit, "git_branch": branch or "", "git_dirty": bool(status)}
 
 
 def _git(root: Path, *arguments: str) -> str | None:

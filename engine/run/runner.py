@@ -255,7 +255,7 @@ class _Execution:
             clock=plan.clock,
             procedure_digest=plan.procedure_digest,
             plan_digest=plan.plan_digest,
-            parameters={parameter.name: _shown(parameter) for parameter in plan.parameters},
+            parameters={one.name: "secret" if one.secret else one.value for one in plan.parameters},
             limit_set=plan.limit_set,
             seed=prepared.seed,
             operator=request.operator,
@@ -266,6 +266,7 @@ class _Execution:
                 **self.facts,
                 "mocks": dict(request.mocks),
                 "settings": dict(request.settings),
+                "parameters_from": {one.name: one.source for one in plan.parameters},
             },
             argv=without_secrets(request.argv, plan),
             units={
@@ -284,12 +285,6 @@ def without_secrets(argv: Sequence[str], plan: Plan) -> list[str]:
         name, given, _ = rest.partition("=")
         shown.append(f"{start}{equals}{name}=secret" if given and name in secrets else word)
     return shown
-
-
-def _shown(parameter: Any) -> dict[str, Any]:
-    value = "secret" if parameter.secret else parameter.value
-    unit = parameter.unit.symbol if parameter.unit is not None else ""
-    return {"value": value, "unit": unit, "source": parameter.source}
 
 
 def _snapshot(kind: str, path: Path, root: Path) -> list[FileSnapshot]:
