@@ -7,7 +7,7 @@ which of them it gets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,12 +15,13 @@ from engine.core.bench import PropertySpec, Target
 from engine.expr import Kind, Type
 from engine.plan.binding import find_property
 from engine.plan.declared import declared_names
-from engine.plan.drafts import HOLDERS, At, Build, Draft, Ids, Inherited
+from engine.plan.drafts import At, Build, Draft, Ids, Inherited
 from engine.plan.judging import Judging
 from engine.plan.limits import CompiledLimit
-from engine.plan.model import Amount, Binding, Block, Claim, Formula, Node, RetryPlan, Role, Steps
+from engine.plan.model import Binding, Block, Claim, Formula, Node, Role, Steps
 from engine.plan.monitors import compile_monitor
 from engine.plan.names import Entry, Frame, Scope, reserved
+from engine.plan.nodes import make_node
 from engine.plan.order import check_unordered, dependencies
 from engine.plan.values import Values
 from schemas.diagnostics import Problems, did_you_mean
@@ -28,7 +29,7 @@ from schemas.limits import Limit
 from schemas.loading import Loaded
 from schemas.sequence import Sequence as SequenceModel
 from schemas.source import Path, Span
-from schemas.steps import CommandStep, Monitor, PythonStep, Step, StepBase, verb_of
+from schemas.steps import Monitor, Step, StepBase
 
 DEEPEST_CALL = 16
 VerbCompiler = Callable[["SequenceCompiler", Any, At], list[Draft]]
@@ -190,93 +191,8 @@ class SequenceCompiler:
                 self.made = {name: list(places) for name, places in made.items()}
             own_id = node_id if len(drafts) == 1 else ids.unique_below(node_id, draft.suffix)
             own_order = order if number == 0 else self.build.next_order()
-            nodes.append(self._node(step, path, scope, inherited, own_id, own_order, draft, when))
+            nodes.append(make_node(self, step, path, scope, inherited, own_id, own_order, draft, when))
         return nodes
-
-    def _node(
-        self,
-        step: Step,
-        path: Path,
-        scope: Scope,
-        inherited: Inherited,
-        node_id: str,
-        order: int,
-        draft: Draft,
-        when: Formula | None,
-    ) -> Node:
-        retry = self._retry(step, path, scope, inherited, node_id)
-        timeout: Amount | None = None
-        given, place = inherited.find(step, "timeout", path)
-        if given is not None:
-            timeout = self.values.duration(given, place, scope)
-            if timeout == 0:
-                self.problems.error("P035", "a timeout must be more than 0 s", self.file.at(place))
-        once = bool(inherited.of(step, "once"))
-        on_resume = inherited.of(step, "on_resume")
-        asks = once or isinstance(step, CommandStep | PythonStep)
-        claims = draft.claims
-        if isinstance(step, HOLDERS):
-            if step.uses and verb_of(step) != "group":
-                self.problems.error(
-                    "P036",
-                    f"`{verb_of(step)}` takes nothing itself: the steps inside do",
-                    self.file.key((*path, "uses")),
-                    help="put `uses` on those steps, or a `group` with `hold` around them",
-                )
-        else:
-            claims = self._with_uses(claims, *inherited.find(step, "uses", path))
-        for slot in draft.binds:
-            self.frame.producers.setdefault(slot, node_id)
-        return Node(
-            id=node_id,
-            verb=verb_of(step),
-            title=step.title or getattr(step, "group", "") or "",
-            action=draft.action,
-            order=order,
-            size=self.build.order - order,
-            span=self.file.key((*path, verb_of(step))),
-            when=when,
-            skip=step.skip,
-            timeout_s=timeout,
-            retry=retry,
-            on_fail=inherited.of(step, "on_fail") or "continue",
-            on_error=inherited.of(step, "on_error") or "stop",
-            once=once,
-            on_resume=on_resume or ("ask" if asks else "redo"),
-            duration_s=inherited.of(step, "duration"),
-            tags=tuple(inherited.of(step, "tags")),
-            claims=claims,
-            holds=draft.holds,
-            binds=draft.binds,
-        )
-
-    def _retry(self, step: Step, path: Path, scope: Scope, inherited: Inherited, node_id: str) -> RetryPlan | None:
-        retry, place = inherited.find(step, "retry", path)
-        if retry is None:
-            return None
-        if inherited.of(step, "once"):
-            if step.retry is not None:  # one that `defaults` gave is not meant for this step
-                self.problems.error(
-                    "P002",
-                    "a step that must happen `once` cannot be tried again",
-                    self.file.key(place),
-                    help="remove `retry` or `once`",
-                )
-            return None
-        delay = self.values.duration(retry.delay, (*place, "delay"), scope)
-        remedy = self.steps(
-            retry.remedy, (*place, "remedy"), scope.copy(), Ids(f"{node_id}/remedy"), inherited.without_retry()
-        )
-        kinds = [retry.for_] if isinstance(retry.for_, str) else retry.for_
-        return RetryPlan(retry.times, delay if delay is not None else 0.0, frozenset(kinds), remedy)
-
-    def _with_uses(self, claims: tuple[Claim, ...], uses: Iterable[str], place: Path) -> tuple[Claim, ...]:
-        found = {claim.resource: claim for claim in claims}
-        for index, name in enumerate(uses):
-            claim = self.resource(name, (*place, index))
-            if claim is not None:
-                found.setdefault(claim.resource, claim)
-        return tuple(found[name] for name in sorted(found))
 
     # --- helpers of the verbs
 
