@@ -91,7 +91,7 @@ class SequenceCompiler:
     ) -> Block:
         """Setup, steps and cleanup; a cleanup may find that what it reads was never made."""
         base = f"{prefix}/" if prefix else ""
-        before = dict(scope.entries)
+        around, scope.changed = scope.changed, {}
         watched = []
         for name, monitor in monitors.items():
             plan = compile_monitor(self, name, monitor, (*path, "monitors", name), scope, f"{base}monitors")
@@ -100,13 +100,14 @@ class SequenceCompiler:
         first = self.steps(setup, (*path, "setup"), scope, Ids(f"{base}setup"), inherited)
         main = self.steps(steps, (*path, "steps"), scope, Ids(f"{base}steps"), inherited)
         late = scope.copy()
-        for name, entry in scope.entries.items():
-            if before.get(name) is not entry:
-                late.entries[name] = _unsure(entry)
+        for name in scope.changed:
+            late.entries[name] = _unsure(late.entries[name])
         last = self.steps(cleanup, (*path, "cleanup"), late, Ids(f"{base}cleanup"), inherited)
-        for name, entry in late.entries.items():
+        for name in late.changed:
             if name not in scope.entries:
-                scope.entries[name] = _unsure(entry)
+                scope.put(name, _unsure(late.entries[name]))
+        around.update(scope.changed)
+        scope.changed = around
         return Block(first, main, last, tuple(watched))
 
     def steps(self, steps: Sequence[Step], path: Path, scope: Scope, ids: Ids, inherited: Inherited) -> Steps:

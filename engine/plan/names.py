@@ -191,12 +191,10 @@ class Scope:
         self.frame = frame
         self.loop = loop
         self.entries: dict[str, Entry] = {}
-        self.made: set[str] = set()
-        """Names produced so far in this scope or handed to it: a second producer is an error."""
+        self.changed: dict[str, None] = {}
+        """Names that are another entry here than where this scope was copied, in the order they were made."""
         self.live_targets: dict[tuple[str, str], tuple[Target, Type]] | None = None
         """Live readings, where they are allowed: (role, property) → target."""
-        self.read: set[str] = set()
-        """Slots that lookups answered, for dependency checks."""
         self.series_asked: dict[str, tuple[str, str]] = {}
         self.arms: tuple[tuple[str, int], ...] = ()
         """The exclusive ways this place is in: (the `if`, which way)."""
@@ -211,7 +209,6 @@ class Scope:
         """The same names, to be added to on their own."""
         other = Scope(self.frame, loop or self.loop)
         other.entries = dict(self.entries)
-        other.made = set(self.made)
         other.reuse = self.reuse
         other.arms = self.arms
         other.held = self.held
@@ -232,7 +229,6 @@ class Scope:
         if entry is None:
             return None
         entry.ask()
-        self.read.add(entry.slot)
         return Symbol(entry.slot, entry.type, entry.maybe)
 
     def names(self) -> Iterable[str]:
@@ -273,6 +269,11 @@ class Scope:
 
     # --- what the compiler adds
 
+    def entry_of(self, slot: str) -> Entry | None:
+        """The entry that a slot read here belongs to: slots are names with a suffix."""
+        entry = self.entries.get(slot.partition("@")[0].partition("~")[0])
+        return entry if entry is not None and entry.slot == slot else None
+
     def aligned(self, slots: frozenset[str]) -> Scope | None:
         """This place with the series among these slots brought to one length: a row for each point of the innermost loop.
 
@@ -280,7 +281,8 @@ class Scope:
         """
         if sum("@" in slot for slot in slots) < 2:
             return None
-        asked = [entry for entry in self.entries.values() if entry.slot in slots and entry.series_of is not None]
+        known = (self.entry_of(slot) for slot in sorted(slots))
+        asked = [entry for entry in known if entry is not None and entry.series_of is not None]
         if len(asked) < 2:
             return None
         longest = max((_rows(entry) for entry in asked), key=len)
@@ -307,9 +309,13 @@ class Scope:
             entry.binding = twin.binding if twin is not None and twin.slot == slot else []
         if self.loop is not None and kind in ("value", "let"):
             self.loop.slots.cleared.append(entry.slot)
-        self.entries[name] = entry
-        self.made.add(name)
+        self.put(name, entry)
         return entry
+
+    def put(self, name: str, entry: Entry) -> None:
+        """Make an entry visible here under a name."""
+        self.entries[name] = entry
+        self.changed[name] = None
 
     def bind(self, entry: Entry) -> Binding:
         """Where a node puts the value of a name it makes."""
@@ -318,12 +324,10 @@ class Scope:
     def after_loop(self, body: Scope, loop: Loop, axes: Iterable[Entry]) -> None:
         """What the body made is seen here as series."""
         before = self.entries
-        for name, entry in list(body.entries.items()):
-            if before.get(name) is entry or (name in before and entry.kind == "let"):
-                continue
-            if entry.kind in ("context",):
-                continue
-            self._series(name, entry, loop)
+        for name in body.changed:
+            entry = body.entries[name]
+            if entry.kind != "context" and not (name in before and entry.kind == "let"):
+                self._series(name, entry, loop)
         for entry in axes:
             self._series(entry.name, entry, loop)
 
@@ -336,32 +340,29 @@ class Scope:
         if twin is not None and twin.series_of is not None and twin.type == type_:
             slot = twin.slot
         self.frame.used.add(slot)
-        self.entries[name] = Entry(name, slot, type_, entry.span, False, "series", self.loop, None, entry, loop)
-        self.made.add(name)
+        self.put(name, Entry(name, slot, type_, entry.span, False, "series", self.loop, None, entry, loop))
 
     def merge_arms(self, arms: Iterable[Scope]) -> list[tuple[Entry, Entry]]:
         """After exclusive ways: a name all of them made is sure, others may be missing. Returns those whose types differ."""
         scopes = list(arms)
         clashes: list[tuple[Entry, Entry]] = []
-        names = {
-            name for scope in scopes for name, entry in scope.entries.items() if self.entries.get(name) is not entry
-        }
-        for name in sorted(names):
+        for name in sorted({name for scope in scopes for name in scope.changed}):
             found = [scope.entries.get(name) for scope in scopes]
             made = [entry for entry in found if entry is not None and self.entries.get(name) is not entry]
+            if not made:
+                continue
             first = made[0]
             other = next((entry for entry in made if entry.slot != first.slot or entry.type != first.type), None)
             if other is not None:
                 clashes.append((first, other))
             sure = len(made) == len(scopes) and not any(entry.maybe for entry in made)
             twins = tuple(entry for entry in made if entry.series_of is not None)
-            self.entries[name] = replace(first, maybe=not sure, twins=twins) if first.maybe == sure or twins else first
-            self.made.add(name)
+            self.put(name, replace(first, maybe=not sure, twins=twins) if first.maybe == sure or twins else first)
         return clashes
 
     def adopt(self, other: Scope, *, maybe: bool = False) -> None:
         """Take over what another place made on the way here."""
-        for name, entry in other.entries.items():
+        for name in other.changed:
+            entry = other.entries[name]
             if self.entries.get(name) is not entry:
-                self.entries[name] = replace(entry, maybe=True) if maybe and not entry.maybe else entry
-        self.made |= other.made
+                self.put(name, replace(entry, maybe=True) if maybe and not entry.maybe else entry)

@@ -95,7 +95,7 @@ def _check_along_axis(
 ) -> None:
     """A value that depends on one axis is checked at all its points before anything moves."""
     unknown = formula.names - c.frame.constants.keys()
-    axis = next((entry for entry in scope.entries.values() if {entry.slot} == unknown), None)
+    axis = scope.entry_of(next(iter(unknown))) if len(unknown) == 1 else None
     if axis is None or not axis.is_open_axis or axis.values is None or not scope.sure or formula.live:
         return
     environment = dict(c.frame.constants)

@@ -30,7 +30,7 @@ def compile_sweep(c: SequenceCompiler, step: SweepStep, at: At) -> list[Draft]:
     loop, body = begin(c, at.scope)
     dimensions, search = _dimensions(c, step, at, body)
     extra = _extra_points(c, step, at, dimensions)
-    axes = {name: entry for name, entry in body.entries.items() if entry.kind == "axis" and entry.loop is loop}
+    axes = {name: body.entries[name] for name in body.changed if body.entries[name].kind == "axis"}
     exclude = _exclude(c, step, at.path, body, axes)
     points = ProductPoints(
         tuple(dimensions), tuple(extra), exclude, c.frame.constants, step.order, f"{c.build.seed}:{at.node_id}"

@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import EvaluationFailed
+from engine.plan.compile import compile_plan
+from engine.plan.drivers import check_driver
 from engine.plan.model import CallAction, ComputeAction, GroupAction, LetAction, MeasureAction, Node, Plan, SetAction
-from schemas.diagnostics import InvalidFiles, Problems
+from schemas.diagnostics import InvalidFiles, Problems, render
 from schemas.library import Library
 from schemas.loading import load, load_text
 
@@ -432,31 +434,26 @@ def test_the_plan_digest_depends_on_the_station_but_not_on_its_seed(compiled: Co
 
 
 ROOT = Path(__file__).parents[3]
+LIBRARY = Library(ROOT)
 SHIPPED = sorted((ROOT / "sequences").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_sequence_compiles_without_a_warning(path: Path) -> None:
-    from engine.plan.compile import compile_plan
-
     problems = Problems()
     station = load(ROOT / "stations" / "sim_bench.yaml", "station")
     compile_plan(load(path, "sequence"), station, Library(ROOT), ROOT, problems=problems)
     assert not len(problems)
 
 
+BENCH = ROOT / "stations" / "sim_bench.yaml"
 _MUTATION = st.tuples(
     st.sampled_from(["drop", "double", "rename", "swap", "break"]), st.integers(0, 10_000), st.integers(0, 10_000)
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(SHIPPED), st.lists(_MUTATION, min_size=1, max_size=4))
-def test_a_mutated_sequence_is_refused_with_places_or_compiles(
-    compiled: Compile, path: Path, mutations: list[tuple[str, int, int]]
-) -> None:
-    from engine.plan.compile import compile_plan
-
+def mutated(path: Path, mutations: list[tuple[str, int, int]]) -> str:
+    """A shipped file with lines dropped, doubled, renamed, given each other's values, or broken."""
     lines = path.read_text(encoding="utf-8").splitlines()
     for kind, one, two in mutations:
         first, second = one % len(lines), two % len(lines)
@@ -473,12 +470,48 @@ def test_a_mutated_sequence_is_refused_with_places_or_compiles(
             case "break":
                 at = two % (len(lines[first]) + 1)
                 lines[first] = lines[first][:at] + "0 V-{["[two % 6] + lines[first][at:]
+    return "\n".join(lines) + "\n"
+
+
+def told(sequence: Path | str, station: Path | str, library: Library) -> Problems:
+    """What is told of two files, of which one may be a text; raises nothing."""
+    problems = Problems()
     try:
-        sequence = load_text("\n".join(lines) + "\n", path.name, "sequence")
-        station = load(ROOT / "stations" / "sim_bench.yaml", "station")
-        compile_plan(sequence, station, Library(ROOT), ROOT)
-        problems = Problems()
+        loaded = [
+            load(file, kind) if isinstance(file, Path) else load_text(file, f"{kind}.yaml", kind)  # type: ignore[arg-type]
+            for file, kind in ((sequence, "sequence"), (station, "station"))
+        ]
+        compile_plan(loaded[0], loaded[1], library, ROOT, problems=problems)
     except InvalidFiles as invalid:
-        problems = invalid.problems
+        problems.extend(invalid.problems)
         assert problems.errors
-    assert all(found.span is not None for found in problems)
+    return problems
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(SHIPPED), st.lists(_MUTATION, min_size=1, max_size=4))
+def test_a_mutated_sequence_compiles_or_is_told_with_places(path: Path, mutations: list[tuple[str, int, int]]) -> None:
+    found = told(mutated(path, mutations), BENCH, LIBRARY)
+    assert all(one.span is not None for one in found)
+    assert render(found)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(_MUTATION, min_size=1, max_size=4))
+def test_a_mutated_station_binds_or_is_told_with_places(mutations: list[tuple[str, int, int]]) -> None:
+    found = told(ROOT / "sequences" / "ldo_tempco.yaml", mutated(BENCH, mutations), LIBRARY)
+    assert all(one.span is not None for one in found)
+    assert render(found)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(sorted((ROOT / "stations" / "drivers").glob("*.yaml"))), st.lists(_MUTATION, min_size=1, max_size=4)
+)
+def test_a_mutated_driver_loads_or_is_told_with_places(path: Path, mutations: list[tuple[str, int, int]]) -> None:
+    problems = Problems()
+    try:
+        check_driver(load_text(mutated(path, mutations), "driver.yaml", "driver"), problems)
+    except InvalidFiles as invalid:
+        problems.extend(invalid.problems)
+    assert all(one.span is not None for one in problems)
