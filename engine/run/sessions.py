@@ -11,7 +11,7 @@ from engine.core.bench import InstrumentSpec
 from engine.core.errors import UsageError
 from engine.core.session import Session
 from engine.sim.bench import SimulatedBench
-from engine.sim.device import check_device, check_world
+from engine.sim.device import check_device, check_wiring, check_world
 from schemas.device import Device
 from schemas.diagnostics import InvalidFiles, Problems
 from schemas.documents import FileSnapshot
@@ -51,6 +51,8 @@ def load_devices(
     if station.model.world is not None:
         check_world(station.model.world, station.source_map, problems)
     problems.raise_if_any()
+    check_wiring(station, specs, devices, problems)
+    problems.raise_if_any()
     return devices
 
 
@@ -74,6 +76,10 @@ class Sessions:
     def bench(self) -> SimulatedBench:
         """The simulated bench; its world knows the truth."""
         return self._simulated
+
+    def exchange(self, site: str, serial: str) -> None:
+        """A unit takes a site: the simulated part there becomes the one with this serial, unless it is that already."""
+        self._simulated.exchange(site, serial)
 
     def files(self) -> list[FileSnapshot]:
         """The device files used, as they were."""

@@ -14,6 +14,7 @@ from engine.sim.instruments.chamber import ThermalChamber
 from engine.sim.instruments.electronic_load import ElectronicLoad
 from engine.sim.instruments.multimeter import Multimeter
 from engine.sim.instruments.power_supply import PowerSupply
+from engine.sim.instruments.relays import Relays
 from engine.sim.physics.world import Site, World, WorldSpec
 from engine.sim.session import SimSession
 from schemas.device import Device
@@ -65,12 +66,31 @@ class SimulatedBench:
         instrument, faults = found
         return SimSession(instrument, self._lock, faults, timeout_s)
 
+    def exchange(self, site: str, serial: str) -> None:
+        """Put the unit with this serial in a site: another part, and noise of its own. Raises UsageError for a site unknown.
+
+        A unit that is in its site already stays there as it is.
+        """
+        with self._lock:
+            if self.world.site(site).serial == serial:
+                return
+            self.world.exchange(self.now(), site, serial)
+            for instrument, _ in self._instruments.values():
+                if instrument.place.site is not None and instrument.place.site.name == site:
+                    instrument.meet(serial)
+
+    def _relays_of(self, switch: str, site: str | None) -> Relays | None:
+        """The relays of a switch: that of the site where there is one at every site."""
+        found = self._instruments.get((switch, site)) or self._instruments.get((switch, None))
+        return getattr(found[0], "relays", None) if found is not None else None
+
     def _built(
         self, name: str, device: Device, site: str | None, parameters: Mapping[str, Any], folder: Path | None
     ) -> tuple[SimulatedInstrument, FaultScript | None]:
         own = self._site_of(site, parameters)
         serial = f"SIM-{name}" + (f"-{site}" if site is not None else "")
-        place = Place(name, serial, self.world, own, self.now, {**device.parameters, **parameters})
+        given = {**device.parameters, **parameters}
+        place = Place(name, serial, self.world, own, self.now, given, lambda switch: self._relays_of(switch, site))
         serial_of_unit = own.serial if own is not None else ""
         identity = device.identity.replace("{{ serial }}", serial).replace("{{ device }}", device.device)
         instrument: SimulatedInstrument

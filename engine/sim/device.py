@@ -1,12 +1,15 @@
-"""What is wrong with a device file, found without sending it anything.
+"""What is wrong with a device file, or with how a station wires one, found without sending it anything.
 
-A simulated instrument with a mistake in one command would otherwise fail at the step that first uses it.
+A simulated instrument with a mistake in one command would otherwise fail at the step that first uses it, and a meter behind a
+switch that is not there would read noise for a whole run.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from engine.core.bench import InstrumentSpec
 from engine.core.errors import UsageError
 from engine.sim.bench import SimulatedBench
 from engine.sim.instruments.base import Place
@@ -14,9 +17,11 @@ from engine.sim.instruments.from_file import DeviceProblem, FileInstrument
 from engine.sim.physics.parameters import read_constants
 from engine.sim.physics.world import WorldSpec
 from schemas.device import Device
-from schemas.diagnostics import Problems
+from schemas.diagnostics import Problems, did_you_mean
+from schemas.loading import Loaded
 from schemas.source import Path as Keys
 from schemas.source import SourceMap
+from schemas.station import Station
 
 
 def device_problems(device: Device, folder: Path | None = None) -> list[DeviceProblem]:
@@ -67,3 +72,42 @@ def check_world(world: WorldSpec, source_map: SourceMap, problems: Problems, pat
         else:
             span = source_map.value((*path, "parameters", problem.parameter))
         problems.error("D011", problem.message, span, help=problem.help)
+
+
+def check_wiring(
+    station: Loaded[Station],
+    specs: Mapping[str, InstrumentSpec],
+    devices: Mapping[str, Loaded[Device]],
+    problems: Problems,
+) -> None:
+    """Add every problem of what a station's `simulate` says of these instruments, at its place in the file.
+
+    Only of a station whose world is sound; instruments whose device is not among `devices` are left out.
+    """
+    sites = [str(site) for site in station.model.sites]
+    bench = SimulatedBench(station.model.world, sites)
+    for name, spec in specs.items():
+        device = devices.get(spec.device) if spec.backend == "sim" and spec.device is not None else None
+        if device is None:
+            continue
+        path: Keys = ("instruments", name, "simulate")
+        span = station.at(path) if station.source_map.has(path) else station.key(path[:2])
+        try:
+            bench.session(name, device.model, sites[0] if spec.per_site else None, spec.simulate, device.path.parent)
+        except UsageError as error:
+            problems.error("D012", error.message, span, help=error.help)
+            continue
+        switch = spec.simulate.get("matrix")
+        if device.model.model != "multimeter" or switch is None:
+            continue
+        found = station.model.instruments.get(switch)
+        if found is None or "relays" not in found.simulate:
+            wired = [other for other, one in station.model.instruments.items() if "relays" in one.simulate]
+            lacks = "the station has no instrument" if found is None else "no relay is wired at"
+            problems.error(
+                "D012",
+                f"`{name}` is to measure through `{switch}`, but {lacks} `{switch}`",
+                station.at((*path, "matrix")),
+                label=did_you_mean(switch, wired),
+                help=f"instruments with `simulate: {{relays: …}}`: {', '.join(wired) or 'none'}",
+            )

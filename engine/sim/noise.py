@@ -61,6 +61,10 @@ class NoiseSource:
     __slots__ = ("_draw", "_identity", "_key", "_prefix")
 
     def __init__(self, *identity: KeyPart) -> None:
+        self.set_identity(*identity)
+
+    def set_identity(self, *identity: KeyPart) -> None:
+        """Say whose draws these are from now on."""
         self._identity = repr(identity)
         self._prefix = self._identity.encode()
         self._key: tuple[str | int, ...] | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engine.core.errors import UsageError
+from engine.sim.instruments.relays import Relays
 from engine.sim.noise import NoiseSource
 from engine.sim.physics.world import Site, World
 from engine.sim.scpi.instrument import ScpiInstrument
@@ -25,6 +26,8 @@ class Place:
     now: Callable[[], float]
     parameters: Mapping[str, object]
     """What the device file and then the station say; the station wins."""
+    relays_of: Callable[[str], Relays | None] = lambda switch: None
+    """The wired relays of another instrument of the bench; None where it is not there or has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Option:
     default: float = 0.0
     choices: tuple[str, ...] = ()
     """The first is the default."""
+    is_name: bool = False
+    """The name of another instrument; none unless given."""
     at_least: float | None = 0.0
 
 
@@ -46,6 +51,10 @@ class SimulatedInstrument(ScpiInstrument):
         self.place = place
         self.now = place.now
         self.noise = NoiseSource(place.world.seed, serial_of_unit, place.name)
+
+    def meet(self, serial: str) -> None:
+        """The unit it is wired to has been exchanged for one with this serial, by which its noise goes on."""
+        self.noise.set_identity(self.place.world.seed, serial, self.place.name)
 
     def steady_until(self, message: str) -> float | None:
         """The time before which the reply to this query cannot change by itself; None where that is not known."""
@@ -68,7 +77,11 @@ def read_options(place: Place, options: Mapping[str, Option]) -> dict[str, float
         if name not in options and name != "site":
             hint = did_you_mean(name, options) or f"known: {', '.join(options) or 'none'}"
             raise UsageError(f"simulated `{place.name}` has no parameter `{name}`", hint)
-    return {name: _number(place, name, option) for name, option in options.items() if not option.choices}
+    return {
+        name: _number(place, name, option)
+        for name, option in options.items()
+        if not option.choices and not option.is_name
+    }
 
 
 def read_choice(place: Place, name: str, option: Option) -> str:
@@ -78,6 +91,14 @@ def read_choice(place: Place, name: str, option: Option) -> str:
         hint = did_you_mean(str(value), option.choices) or f"use one of {', '.join(option.choices)}"
         raise UsageError(f"simulated `{place.name}`: `{name}` cannot be `{value}`", hint)
     return str(value)
+
+
+def read_name(place: Place, name: str) -> str | None:
+    """A parameter that names another instrument; None where it is not given. Raises UsageError for anything else."""
+    value = place.parameters.get(name)
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"simulated `{place.name}`: `{name}` must be the name of an instrument", "")
+    return value
 
 
 def _number(place: Place, name: str, option: Option) -> float:

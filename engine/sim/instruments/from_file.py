@@ -16,6 +16,7 @@ from engine.core.errors import BenchwrightError, UsageError
 from engine.expr import ExpressionError, Kind, SimpleScope, Symbol, Type, compile_expression
 from engine.expr.template import pieces
 from engine.sim.instruments.base import Place, SimulatedInstrument
+from engine.sim.instruments.relays import Relays, read_contacts
 from engine.sim.scpi.arguments import Parameter
 from engine.sim.scpi.header import Command, split_pattern
 from engine.sim.scpi.status import ScpiError
@@ -63,12 +64,13 @@ class FileInstrument(SimulatedInstrument):
         self._channels = device.channels
         self._folder = folder
         for name in place.parameters:
-            if name not in device.state and name != "site":
+            if name not in device.state and name not in ("site", "relays"):
                 hint = did_you_mean(name, device.state) or f"known: {', '.join(device.state) or 'none'}"
                 raise UsageError(f"simulated `{place.name}` has no state `{name}`", hint)
         given = {**device.state, **{n: v for n, v in place.parameters.items() if n in device.state}}
         self._initial: State = {name: _plain(value) for name, value in given.items()}
         self._state = _copied(self._initial)
+        self.relays = self._wired_relays(place)
         self.problems: list[DeviceProblem] = []
         for name, value in self._initial.items():
             if isinstance(value, list) and len(value) != device.channels:
@@ -82,6 +84,17 @@ class FileInstrument(SimulatedInstrument):
 
     def reset(self) -> None:
         self._state = _copied(self._initial)
+
+    def _wired_relays(self, place: Place) -> Relays | None:
+        written = place.parameters.get("relays")
+        if written is None or "relays" in self._initial:
+            return None
+        if "closed" not in self._initial:
+            raise UsageError(
+                f"simulated `{place.name}` has no state `closed`, so none of its relays ever connects anything",
+                "leave out `relays`, or give the device a state `closed`",
+            )
+        return Relays(read_contacts(place.name, written, place.world), lambda: self._state["closed"])
 
     # ---- one command
 

@@ -3,13 +3,15 @@
 Noise and resolution follow the tables such meters are sold with (0.3 ppm of range rms at one power-line cycle, better
 with longer integration, much worse below one cycle, where hum is no longer averaged out). Gain and offset errors belong
 to the meter, not to the reading: they are drawn once from the world's seed and the meter's name.
+
+A meter is wired to one site, or (``matrix``) stands behind a switch and reads the voltage that a closed relay leads to it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.sim.instruments.base import Option, Place, SimulatedInstrument, read_choice, read_options
+from engine.sim.instruments.base import Option, Place, SimulatedInstrument, read_choice, read_name, read_options
 from engine.sim.noise import keyed_gauss
 from engine.sim.scpi.arguments import Parameter, short_form
 from engine.sim.scpi.status import ScpiError
@@ -21,10 +23,13 @@ NOISE_PPM = {0.02: 3.0, 0.2: 0.8, 1.0: 0.3, 10.0: 0.1, 100.0: 0.03}
 RESOLUTION_PPM = {0.02: 3.0, 0.2: 0.7, 1.0: 0.3, 10.0: 0.1, 100.0: 0.03}
 """Step of a reading in ppm of the range."""
 OVERRANGE = 9.9e37
+PICKUP_V = 200e-6
+"""Standard deviation of what an input picks up that hangs open."""
 
 OPTIONS = {
     "voltage": Option(choices=("vout", "vin")),
     "current": Option(choices=("load", "input", "ground")),
+    "matrix": Option(is_name=True),
     "gain_error": Option("ppm", 10.0),
     "offset_error": Option("ppm", 1.0),
     "noise": Option("", 1.0),
@@ -59,7 +64,8 @@ class Multimeter(SimulatedInstrument):
     def __init__(self, identity: str, place: Place, serial_of_unit: str) -> None:
         super().__init__(identity, place, serial_of_unit)
         options = read_options(place, OPTIONS)
-        self._site = self.wired_site()
+        self._matrix = read_name(place, "matrix")
+        self._site = None if self._matrix is not None else self.wired_site()
         self._at_input = read_choice(place, "voltage", OPTIONS["voltage"]) == "vin"
         self._current_path = read_choice(place, "current", OPTIONS["current"])
         self._noise_scale = options["noise"]
@@ -110,7 +116,9 @@ class Multimeter(SimulatedInstrument):
         auto = Parameter("state", "bool")
         self.add(
             f"[SENSe:]{head}:RANGe:AUTO",
-            lambda state: self._set_range(function, 0.0 if state else self._range_for(function)),
+            lambda state: self._set_range(
+                function, 0.0 if state else self._range_for(function, self._true_value(function))
+            ),
             parameters=(auto,),
         )
         self.add(f"[SENSe:]{head}:RANGe:AUTO?", lambda: "0" if self._ranges.get(header) else "1")
@@ -142,6 +150,8 @@ class Multimeter(SimulatedInstrument):
                 return self._ripple
             case "RESistance":
                 return self._resistance
+        if self._site is None:
+            return self._behind_matrix(function)
         point = self._site.at(self.now()).point
         if function.header == "VOLTage:DC":
             return point.vin if self._at_input else point.vout
@@ -153,16 +163,24 @@ class Multimeter(SimulatedInstrument):
             case _:
                 return point.iload + point.iq
 
-    def _range_for(self, function: Function) -> float:
-        value = abs(self._true_value(function))
-        return next((span for span in function.ranges if value <= span * function.headroom), function.ranges[-1])
+    def _behind_matrix(self, function: Function) -> float:
+        """What the closed relay leads to; current finds no way back through a switch."""
+        if function.header != "VOLTage:DC":
+            return 0.0
+        relays = self.place.relays_of(self._matrix or "")
+        voltage = relays.voltage(self.now()) if relays is not None else None
+        return PICKUP_V * self.noise.gauss() if voltage is None else voltage
+
+    def _range_for(self, function: Function, value: float) -> float:
+        size = abs(value)
+        return next((span for span in function.ranges if size <= span * function.headroom), function.ranges[-1])
 
     def _reading(self, function: Function) -> str:
         nplc = self._nplc
         self.latency_s += nplc / LINE_HZ + self._overhead_s
         header = function.header
         value = self._true_value(function)
-        span = self._ranges.get(header) or self._range_for(function)
+        span = self._ranges.get(header) or self._range_for(function, value)
         if abs(value) > span * function.headroom:
             return "%+.8E" % (OVERRANGE if value > 0.0 else -OVERRANGE)
         noise = NOISE_PPM[nplc] * 1e-6 * self._noise_scale * self.noise.gauss()

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from engine.core.errors import UsageError
 from engine.sim.physics.chamber import Chamber
-from engine.sim.physics.ldo import Drive, Point
+from engine.sim.physics.ldo import Drive, LdoParameters, Point
 from engine.sim.physics.parameters import checked_constants, draw_unit
 from engine.sim.physics.thermal import CaseTemperature
 
@@ -50,6 +50,15 @@ class Site:
         self._thermal = thermal
         self._read_s = -1.0
         self._read: SiteState | None = None
+
+    def exchange(self, time_s: float, serial: str, part: LdoParameters) -> None:
+        """Take the unit out and put this one in, at room temperature; what supplies and loads it stays as it is."""
+        old = self._thermal
+        time_s = max(time_s, old.event_s)
+        self.serial, self.part = serial, part
+        self._thermal = CaseTemperature(part, old.chamber, time_s)
+        self._thermal.set_drive(time_s, old.drive)
+        self._read = None
 
     def supply(self, time_s: float, voltage: float, current_limit: float) -> None:
         """Connect a supply set to this voltage and current limit; 0 V for an output that is off."""
@@ -117,11 +126,18 @@ class World:
         self.is_settled = constants.chamber.settled
         self.chamber_noise = constants.chamber_noise
         self.chamber = Chamber(constants.chamber, start_s)
+        self._lot, self._spread = constants.part, spec.spread
         self.sites: dict[str, Site] = {}
         for name in sites:
             serial = (serials or {}).get(name, "")
-            part = draw_unit(constants.part, self.seed, serial, spec.spread)
-            self.sites[name] = Site(name, serial, CaseTemperature(part, self.chamber, start_s))
+            self.sites[name] = Site(name, serial, CaseTemperature(self._unit(serial), self.chamber, start_s))
+
+    def _unit(self, serial: str) -> LdoParameters:
+        return draw_unit(self._lot, self.seed, serial, self._spread)
+
+    def exchange(self, time_s: float, site: str, serial: str) -> None:
+        """Put the unit with this serial in a site, in place of the one there; raises UsageError for an unknown site."""
+        self.site(site).exchange(time_s, serial, self._unit(serial))
 
     def site(self, name: str) -> Site:
         """The site of this name; raises UsageError for an unknown one."""
