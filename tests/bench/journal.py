@@ -50,8 +50,10 @@ def figures() -> Iterator[Line]:
         each["floor"] / DURABLE_STEPS * 1e6,
     )
     yield Row("the same, wall time", wall[0], "µs", "two rows and a commit", wall[1])
-    yield Note("Rows are as wide as ours; the floor's are already tuples. A step on the wall clock is durable twice: "
-               "when it starts and when it ends.")  # fmt: skip
+    yield Note(
+        "The rows are as wide as ours, and the floor's are already tuples. On the wall clock a step is one such commit: "
+        "what came of a step becomes durable together with the intent of the next."
+    )
 
 
 def _documents(steps: int) -> list[Document]:
