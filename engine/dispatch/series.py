@@ -21,8 +21,8 @@ class LoopSeries:
 
     def __init__(self, slots: LoopSlots, axis_slots: tuple[str, ...]) -> None:
         self.cleared = tuple(slots.cleared)
-        self.rows = tuple(slots.accumulators)
-        """Series that get one value at every point."""
+        self.rows = tuple((series, slot) for series, (slot, _) in slots.accumulators.items())
+        """(series that gets one value at every point, the slot it collects)"""
         self.axes = tuple(
             (axis_slots.index(slot), series) for series, (slot, _) in slots.accumulators.items() if slot in axis_slots
         )
@@ -76,11 +76,11 @@ class Rows:
         env = self._env
         row = self._points
         self._points = row + 1
-        for name in series.rows:
+        for name, slot in series.rows:
             values = env[name]
             found = len(values) - row
-            if found == 0:
-                values.append(math.nan if isinstance(values, array) else "")
+            if found == 0:  # nothing was made here: missing, or a value of the loop around
+                append(values, env.get(slot))
             elif found > 1:  # a name may be bound again: the last one counts
                 values[row] = values[-1]
                 del values[row + 1 :]
@@ -98,13 +98,13 @@ class Rows:
         import numpy
 
         points = self._points
-        for name in series.rows:  # what a point that was cut short had begun is no row
+        for name, _ in series.rows:  # what a point that was cut short had begun is no row
             del env[name][points:]
         order = numpy.argsort(self._visits, kind="stable") if self._visits else None
         for name, text in series.own:
             env[name] = numpy.array(env[name], dtype=str if text else float)
         if order is not None:
-            for name in series.rows:
+            for name, _ in series.rows:
                 env[name] = env[name][order]
             for name, heights in zip(series.collected, self._heights, strict=True):
                 starts = numpy.cumsum(heights) - heights

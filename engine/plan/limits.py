@@ -15,7 +15,7 @@ from engine.expr import Kind, Type, is_expression
 from engine.plan.model import Environment, Formula
 from engine.plan.names import Scope
 from engine.plan.values import PLAIN, Values, on_off
-from engine.verdict import Absolute, Criterion, LimitError, Share, band, equals, mask, matches, one_of
+from engine.verdict import Absolute, Criterion, LimitError, Share, around, band, equals, mask, matches, one_of
 from schemas.limits import FORMS, Limit, Mask
 from schemas.quantity import QuantityError, Unit, parse_quantity
 from schemas.source import Path, Span
@@ -241,15 +241,13 @@ class LimitCompiler:
         if len(self.values.problems.errors) > before or along is None:
             return None
         return Recipe(
-            {"along": along[0], **corners}, lambda parts: mask(parts["upper"], parts["lower"], parts["along"])
+            {"along": along[0], **corners},
+            lambda parts: mask(parts["upper"], parts["lower"], parts["along"], given.along),
         )
 
 
-def _width_of(part: Any, nominal: float) -> float:
-    """Half a band's width: a share of the nominal, or itself."""
-    if isinstance(part, Share):
-        return part.fraction * abs(nominal)
-    return float(part.width if isinstance(part, Absolute) else part)
+def _as_width(part: Any) -> Share | Absolute:
+    return Absolute(part) if isinstance(part, float) else part
 
 
 def _build_band(given: Mapping[str, Any], exclusive: Literal["low", "high", "both"] | None) -> Criterion:
@@ -257,15 +255,13 @@ def _build_band(given: Mapping[str, Any], exclusive: Literal["low", "high", "bot
     nominal = given.get("nominal")
     if nominal is not None:
         if "tolerance" in given:
-            width = _width_of(given["tolerance"], nominal)
-            low, high = nominal - width, nominal + width
+            low, high = around(nominal, _as_width(given["tolerance"]))
         else:
-            low = nominal + _width_of(given["below"], nominal)
-            high = nominal + _width_of(given["above"], nominal)
+            low, high = around(nominal, (_as_width(given["below"]), _as_width(given["above"])))
     extras: dict[str, Any] = {}
     for name in ("marginal", "guardband"):
         part = given.get(name)
-        extras[name] = Absolute(part) if isinstance(part, float) else part
+        extras[name] = _as_width(part) if part is not None else None
     uncertainty = given.get("uncertainty")
     extras["uncertainty"] = uncertainty.width if isinstance(uncertainty, Absolute) else uncertainty
     return band(low, high, nominal=nominal, exclusive=exclusive, **extras)

@@ -61,7 +61,7 @@ class Values:
         unit: Unit | None = None,
         want: Kind | None = None,
         live: bool = False,
-        difference: bool = False,
+        difference: bool | None = False,
     ) -> Formula | None:
         """An expression, braces allowed; None where it has a problem."""
         inner, offset = strip_braces(text)

@@ -117,11 +117,16 @@ def around(nominal: float, tolerance: Width | tuple[Width, Width]) -> tuple[floa
         half = _deviation(nominal, tolerance)
         if half < 0:
             raise LimitError(f"a tolerance of {half:g} is negative", "give it without sign, or as `[-2 %, 5 %]`")
-        return nominal - half, nominal + half
+        return _tidy(nominal - half), _tidy(nominal + half)
     below, above = _deviation(nominal, tolerance[0]), _deviation(nominal, tolerance[1])
     if below > above:
         raise LimitError("the deviations of `tolerance` stand in the wrong order", "write the lower one first")
-    return nominal + below, nominal + above
+    return _tidy(nominal + below), _tidy(nominal + above)
+
+
+def _tidy(bound: float) -> float:
+    """A computed bound without the last digit's rounding: 3.366, not 3.3659999999999997."""
+    return float(f"{bound:.15g}")
 
 
 def equals(value: Scalar) -> Equals:

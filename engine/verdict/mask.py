@@ -51,7 +51,9 @@ class MaskCriterion:
     upper: Corridor | None
     lower: Corridor | None
     along: str = ""
-    """The axis or series that gives the x of every value."""
+    """Where the x of every value is found: the slot of an axis or series."""
+    name: str = ""
+    """What people call it."""
     low: ClassVar[None] = None
     high: ClassVar[None] = None
 
@@ -72,7 +74,7 @@ class MaskCriterion:
                 bound = corridor.at(x) if corridor else None
                 if bound is not None and sign * (bound - y) == margin:
                     return (
-                        f"at {self.along or 'x'} = {x:g}: {format_quantity(y, unit, 9)} is {name} corridor "
+                        f"at {self.name or 'x'} = {x:g}: {format_quantity(y, unit, 9)} is {name} corridor "
                         f"{format_quantity(bound, unit, 9)}"
                     )
         raise AssertionError("the worst point of a series is one of its points")
@@ -91,14 +93,14 @@ class MaskCriterion:
         for position, (given_x, given_y) in enumerate(zip(along, values, strict=True), start=1):
             x = as_number(given_x)
             if x is None:
-                return math.nan, f"value {position} of the series has no place on `{self.along or 'x'}`"
+                return math.nan, f"value {position} of the series has no place on `{self.name or 'x'}`"
             y: float | None = None
             for corridor, sign in ((self.upper, 1), (self.lower, -1)):
                 bound = corridor.at(x) if corridor else None
                 if bound is None:
                     continue
                 if y is None and (y := as_number(given_y)) is None:
-                    return math.nan, f"{NO_READING} at {self.along or 'x'} = {x:g}"
+                    return math.nan, f"{NO_READING} at {self.name or 'x'} = {x:g}"
                 worst = min(worst, sign * (bound - y))
         if worst == math.inf:
             return math.nan, "the mask covers no point of the series"
@@ -106,7 +108,7 @@ class MaskCriterion:
 
     def as_dict(self) -> dict[str, Any]:
         """The limit in structured form."""
-        form: dict[str, Any] = {"kind": "mask", "along": self.along}
+        form: dict[str, Any] = {"kind": "mask", "along": self.name}
         for name, corridor in (("upper", self.upper), ("lower", self.lower)):
             if corridor is not None:
                 form[name] = [list(corner) for corner in corridor.corners]
@@ -115,10 +117,12 @@ class MaskCriterion:
     def describe(self, unit: str = "") -> str:
         """As people write it: `mask along temperature`."""
         sides = " and ".join(name for name, side in (("lower", self.lower), ("upper", self.upper)) if side)
-        return f"mask ({sides}) along {self.along or 'x'}"
+        return f"mask ({sides}) along {self.name or 'x'}"
 
 
-def mask(upper: Sequence[Corner] | None, lower: Sequence[Corner] | None, along: str = "") -> MaskCriterion:
+def mask(
+    upper: Sequence[Corner] | None, lower: Sequence[Corner] | None, along: str = "", name: str = ""
+) -> MaskCriterion:
     """A mask of `(x, y)` corners in the units of axis and value; raises LimitError."""
     if not upper and not lower:
         raise LimitError("this mask has no corridor", "give `upper`, `lower` or both")
@@ -130,7 +134,7 @@ def mask(upper: Sequence[Corner] | None, lower: Sequence[Corner] | None, along: 
             ceiling, floor = above.at(x), below.at(x)
             if ceiling is not None and floor is not None and ceiling < floor:
                 raise LimitError(f"at x = {x:g} the upper corridor ({ceiling:g}) lies below the lower ({floor:g})")
-    return MaskCriterion(above, below, along)
+    return MaskCriterion(above, below, along, name or along)
 
 
 def _corridor(corners: Sequence[Corner], upper: bool) -> Corridor:

@@ -108,7 +108,7 @@ def _scaled(convert: tuple[float, float] | None, scale: float) -> tuple[float, f
 
 def compile_compute(c: SequenceCompiler, step: ComputeStep, at: At) -> list[Draft]:
     unit = parse_unit(step.unit) if step.unit is not None else None
-    formula = c.values.compile(step.value.text, at.place("value"), at.scope, unit=unit)
+    formula = c.values.compile(step.value.text, at.place("value"), at.scope, unit=unit, difference=None)
     if formula is None:
         c.spoilt(step.compute, at.place("compute"), at.scope, step.limit)
         return []
