@@ -1,0 +1,161 @@
+"""The same sequences on the rack: eight sites, one chamber, one meter behind a switch matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.core.recorder import MemoryRecorder
+from engine.dispatch import UnitUnderTest
+from engine.run.request import RunRequest, RunSummary
+from engine.run.runner import prepare, run
+from schemas.documents import Document, InstrumentOpened, Measured, Outcome, SafeState, Verdict
+from schemas.loading import load, load_text
+
+ROOT = Path(__file__).resolve().parents[2]
+SITES = "ABCDEFGH"
+SEQUENCES = {
+    "ldo_startup": "B",
+    "ldo_load_regulation": "C",
+    "ldo_line_regulation": "D",
+    "ldo_dropout": "E",
+    "ldo_quiescent_current": "F",
+    "ldo_tempco": "G",
+    "ldo_characterisation": "H",
+}
+CLOSE = {
+    "vout": 0.3e-3,
+    "vout_off": 1e-3,
+    "vout_started": 0.3e-3,
+    "vout_regulated": 0.3e-3,
+    "iin_started": 0.1,
+    "load_regulation": 0.3,
+    "line_regulation": 0.02,
+    "dropout": 5.0,
+    "iq": 0.5,
+    "iq_tempco": 0.01,
+    "tempco": 1.0,
+    "self_heating_error": 2.0,
+    "t_actual": 0.1,
+}
+"""How near two benches are to each other for the same unit, in the unit of the value: accuracy and noise of their meters."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run left behind."""
+
+    summary: RunSummary
+    documents: Sequence[Document]
+
+    def all(self, kind: type[Any]) -> list[Any]:
+        return [found for found in self.documents if type(found) is kind]
+
+    def measured(self, unit: int = 0) -> list[Measured]:
+        """What was measured of a unit, in the order of the plan: units take turns, so the order of time means nothing."""
+        found = [one for one in self.all(Measured) if one.unit == unit and one.name in CLOSE]
+        return sorted(found, key=lambda one: (one.order, one.attempt))
+
+    def failed(self, unit: int = 0) -> set[str]:
+        return {one.name for one in self.all(Measured) if one.unit == unit and one.verdict is Verdict.FAIL}
+
+
+Rack = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session")
+def rack(bench: Any) -> Rack:
+    """`rack("ldo_tempco", "C", "LDO-0001")`: one unit at one site; a shipped sequence, or the text of one."""
+
+    def at(sequence: str, site: str, serial: str) -> Ran:
+        shipped = sequence in SEQUENCES
+        path = ROOT / "sequences" / f"{sequence}.yaml"
+        loaded = load(path, "sequence") if shipped else load_text(sequence, "own.yaml", "sequence")
+        request = RunRequest(loaded, load(ROOT / "stations" / "sim_rack.yaml", "station"))
+        prepared = replace(prepare(request, bench.library, ROOT), units=(UnitUnderTest(0, serial, site),))
+        recorder = MemoryRecorder()
+        return Ran(run(prepared, recorder=recorder, run_id="test"), recorder.documents)
+
+    return at
+
+
+def same_values(one: Sequence[Measured], other: Sequence[Measured]) -> None:
+    """Point by point within `CLOSE`; how often a search or a wait looked may differ by what the readings say."""
+    by_place: dict[tuple[str, Any], list[float]] = {}
+    for measured in (*one, *other):
+        assert isinstance(measured.value, float)
+        by_place.setdefault((measured.node, measured.name), []).append(measured.value)
+    pairs = {place: values for place, values in by_place.items() if len(values) == 2}
+    assert len(pairs) > 0.6 * len(one)
+    for (node, name), (first, second) in pairs.items():
+        assert first == pytest.approx(second, abs=CLOSE[name]), node
+
+
+@pytest.mark.parametrize("sequence", SEQUENCES)
+def test_a_good_part_passes_at_any_site_and_everything_is_left_safe(rack: Rack, sequence: str) -> None:
+    ran = rack(sequence, SEQUENCES[sequence], "LDO-0001")
+    assert ran.summary.outcome is Outcome.PASS, ran.summary
+    safe = ran.all(SafeState)
+    assert safe
+    assert all(found.verified is not False for found in safe)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_a_unit_has_the_same_values_at_every_site_as_on_a_bench_of_its_own(rack: Rack, bench: Any, site: str) -> None:
+    serial = f"LDO-{site}"
+    there, alone = rack("ldo_load_regulation", site, serial), bench("ldo_load_regulation", serials=(serial,))
+    assert there.summary.outcome is Outcome.PASS
+    same_values(there.measured(), Ran(alone.summary, alone.documents).measured())
+
+
+def test_the_sites_of_the_rack_hold_different_parts(rack: Rack) -> None:
+    found = {rack("ldo_load_regulation", site, f"LDO-{site}").measured()[-1].value for site in "ABC"}
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("site", "serial", "sequence", "culprit"),
+    [
+        ("A", "BAD-TC-1", "ldo_tempco", "tempco"),
+        ("B", "BAD-VREF-1", "ldo_tempco", "vout"),
+        ("C", "BAD-LOAD-1", "ldo_load_regulation", "load_regulation"),
+        ("D", "BAD-LINE-1", "ldo_line_regulation", "line_regulation"),
+        ("E", "BAD-IQ-1", "ldo_quiescent_current", "iq"),
+        ("F", "BAD-DROPOUT-1", "ldo_dropout", "dropout"),
+        ("G", "BAD-START-1", "ldo_startup", "readings_to_start"),
+    ],
+)
+def test_a_bad_part_fails_for_the_right_reason(rack: Rack, site: str, serial: str, sequence: str, culprit: str) -> None:
+    ran = rack(sequence, site, serial)
+    assert ran.summary.outcome is Outcome.FAIL
+    assert culprit in ran.failed()
+
+
+def test_only_the_instruments_of_the_unit_s_own_site_are_used(rack: Rack) -> None:
+    ran = rack("ldo_dropout", "F", "LDO-0001")
+    assert {(one.instrument.name, one.instrument.site) for one in ran.all(InstrumentOpened)} == {
+        ("psu", "F"),
+        ("load", "F"),
+        ("matrix", None),
+        ("dmm", None),
+    }
+
+
+def test_a_net_is_recorded_with_its_pin_and_connected_at_the_unit_s_own_site(rack: Rack) -> None:
+    ran = rack(
+        "sequence: two_nets\n"
+        "needs: {psu: power_supply}\n"
+        "setup: [{set: {psu.voltage: 6 V, psu.current_limit: 1 A, psu.output: on}, settle: 20 ms}]\n"
+        "steps: [{measure: vout, at: VOUT, limit: none}, {measure: vin, at: VIN, limit: none}]\n"
+        "cleanup: [{set: {psu.output: off}}]\n",
+        "D",
+        "LDO-0001",
+    )
+    vout, vin = ran.all(Measured)
+    assert (vout.net, vout.pin, vin.net, vin.pin) == ("VOUT", "TP3", "VIN", "TP1")
+    assert vout.value == pytest.approx(3.3, abs=0.05)
+    assert vin.value == pytest.approx(6.0, abs=0.01)
