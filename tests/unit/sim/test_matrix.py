@@ -250,6 +250,20 @@ def test_what_a_unit_reads_does_not_depend_on_who_was_there_before_it() -> None:
     assert len(set(readings("SN-1"))) > 1
 
 
+def test_what_units_share_draws_its_noise_for_the_unit_that_asks() -> None:
+    rack = Rack()
+    chamber = rack.session("chamber")
+
+    def reading(session: SimSession, query: str, serial: str) -> str:
+        session.set_noise_key((serial, "steps/one", 1))
+        return session.query(query)
+
+    for session, query in ((chamber, "TEMP:ACT?"), (rack.dmm, "READ?")):
+        first = [reading(session, query, f"SN-{number}") for number in range(20)]
+        assert [reading(session, query, f"SN-{number}") for number in range(20)] == first
+        assert len(set(first)) > 1
+
+
 def test_there_is_no_unit_at_a_site_that_is_not_there() -> None:
     with pytest.raises(UsageError, match="no site `Z`"):
         Rack().bench.exchange("Z", "SN1")
