@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections import Counter
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from engine.dispatch.strand import Strand
 
 ITERATION = "iteration"
-FEW_POINTS = 1_000
-"""Up to here a plain count is quicker than importing NumPy."""
 MISSING = object()
 Point = tuple[Any, ...]
 
@@ -39,16 +36,11 @@ class Repeats:
     """Which points of a sweep are equal to others: the second of them is `#2`."""
 
     def __init__(self, points: Points) -> None:
-        """One pass, with eight bytes a point, so that a million points of which none repeats stay cheap."""
-        hashes = array("q", (hash(values) for _, values in points))
+        """Two passes, where points can be equal at all."""
         suspects: set[int] = set()
-        if len(hashes) <= FEW_POINTS:
-            suspects = {found for found, times in Counter(hashes).items() if times > 1}
-        else:
-            import numpy
-
-            ordered = numpy.sort(numpy.frombuffer(hashes, dtype="q"))
-            suspects = set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+        if points.may_repeat:
+            times = Counter(hash(values) for _, values in points)
+            suspects = {found for found, count in times.items() if count > 1}
         seen: dict[Point, list[int]] = {}
         if suspects:
             for index, values in points:

@@ -363,6 +363,11 @@ class Points(Protocol):
         """Visited in written order."""
         ...
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether two points can be equal."""
+        ...
+
     def __iter__(self) -> Iterator[tuple[int, tuple[float | str | bool, ...]]]:
         """(index in written order, value of each axis), in the order of visit, excluded points left out."""
         ...

@@ -11,6 +11,8 @@ import random
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import gt, lt
 from typing import Any
 
 from engine.expr import Kind, Type, is_expression
@@ -73,6 +75,11 @@ class ProductPoints:
     def sorted(self) -> bool:
         """Visited in written order."""
         return self.order == "as_written"
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether two points can be equal: never where every dimension rises or falls."""
+        return bool(self.extra) or any(_repeats(dimension) for dimension in self.dimensions)
 
     def __iter__(self) -> Iterator[tuple[int, tuple[AxisValue, ...]]]:
         points = self._product() if self.sorted else ((index, self._point(index)) for index in self._visits())
@@ -160,6 +167,17 @@ class ProductPoints:
                 position = len(track) - 1 - digit if outer % 2 else digit
                 index += track[position] * strides[nesting[level]]
             yield index
+
+
+def _repeats(dimension: tuple[AxisValues, ...]) -> bool:
+    """Whether a dimension has the same values twice; looks for an order first, because a set of a million is large."""
+    for axis in dimension:
+        values = axis.values
+        for ordered in (lt, gt):
+            if all(map(ordered, values, islice(values, 1, None))):
+                return False
+    rows = list(zip(*(axis.values for axis in dimension), strict=True))
+    return len(set(rows)) < len(rows)
 
 
 def axis_values(name: str, axis: Any, path: Path, values: Values, scope: Scope) -> AxisValues | None:

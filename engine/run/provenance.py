@@ -6,6 +6,7 @@ import getpass
 import platform
 import socket
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,16 @@ def environment(root: Path) -> dict[str, Any]:
 
 def git_state(root: Path) -> dict[str, Any]:
     """`git_commit`, `git_branch` and whether files differ from it; empty outside a checkout or without git."""
-    commit = _git(root, "rev-parse", "HEAD")
-    if commit is None:
+    status = _git(root, "status", "--porcelain=v2", "--branch")
+    if status is None:
         return {}
-    status = _git(root, "status", "--porcelain")
-    branch = _git(root, "rev-parse", "--abbrev-ref", "HEAD")
-    return {"git_commit": commit, "git_branch": branch or "", "git_dirty": bool(status)}
+    lines = status.splitlines()
+    head = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch.") and " " in line[2:])
+    return {
+        "git_commit": head.get("branch.oid", ""),
+        "git_branch": head.get("branch.head", ""),
+        "git_dirty": any(not line.startswith("#") for line in lines),
+    }
 
 
 def _git(root: Path, *arguments: str) -> str | None:
@@ -50,6 +55,7 @@ def _git(root: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
+@cache
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)

@@ -88,6 +88,8 @@ class Count:
     def count(self) -> int:
         return self.size
 
+    may_repeat = False
+
     def breaks_at(self, index: int) -> int:
         return self.size
 

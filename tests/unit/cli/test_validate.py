@@ -33,10 +33,10 @@ def test_problems_of_all_files_are_told_at_once(bench: Any, project: Path) -> No
 
 def test_a_misspelt_property_is_found_though_only_the_driver_knows_it(bench: Any, project: Path) -> None:
     sequence = project / "sequences" / "ldo_tempco.yaml"
-    sequence.write_text(sequence.read_text().replace("dmm.voltage_dc", "dmm.voltage_cd"))
+    sequence.write_text(sequence.read_text().replace("chamber.temperature", "chamber.temprature"))
     found = bench("validate", "sequences/ldo_tempco.yaml")
     assert found.code == 2
-    assert "`dmm` has no property `voltage_cd`" in found.out
+    assert "`chamber` has no property `temprature`" in found.out
 
 
 def test_json_gives_every_problem_with_its_place(bench: Any, project: Path) -> None:

@@ -220,6 +220,8 @@ class Points:
     def count(self) -> int:
         return len(self.points)
 
+    may_repeat = True
+
     def breaks_at(self, index: int) -> int:
         return (index // self.inner + 1) * self.inner
 

@@ -202,6 +202,7 @@ def test_a_million_points_leave_nothing_behind(build, dsl):
             axes = (AxisPlan("x", "x", None),)
             size = count
             sorted = True
+            may_repeat = False
 
             def __iter__(self):
                 return ((index, (float(index),)) for index in range(count))
