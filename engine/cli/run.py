@@ -30,6 +30,21 @@ LimitsOption = Annotated[
 ]
 
 
+DutOption = Annotated[
+    list[str] | None,
+    typer.Option("--dut", metavar="SERIAL", help="A unit under test; several run side by side, each at a site."),
+]
+DutsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--duts", metavar="FILE.csv", help="Units from a file: a column `serial`, and one for each field of `dut`."
+    ),
+]
+UnitsOption = Annotated[
+    int | None, typer.Option("--units", min=1, max=10_000, metavar="N", help="So many units, called SIM-1, SIM-2, …")
+]
+
+
 def register(app: typer.Typer) -> None:
     app.command(short_help="Run sequences and judge what they measure.")(run)
 
@@ -53,7 +68,9 @@ def pairs(given: list[str] | None, option: str, form: str = "name=value") -> dic
 def run(
     sequences: Annotated[list[str], typer.Argument(metavar="SEQ", help="Sequences, by id or path.")],
     station: StationOption = None,
-    dut: Annotated[list[str] | None, typer.Option("--dut", metavar="SERIAL", help="The unit under test.")] = None,
+    dut: DutOption = None,
+    duts: DutsOption = None,
+    units: UnitsOption = None,
     dut_field: Annotated[
         list[str] | None, typer.Option("--dut-field", metavar="NAME=VALUE", help="What else identifies the unit.")
     ] = None,
@@ -90,24 +107,21 @@ def run(
     Examples:
       benchwright run ldo_tempco --station sim_bench --dut LDO0042 --report
       benchwright run sequences/ldo_*.yaml --param vin=4.2V --seed 3
+      benchwright run ldo_characterisation --station sim_rack --units 8
       benchwright run ldo_tempco --mock dmm.voltage_dc=3.1V --json
     """
     from engine.core.errors import UsageError
     from engine.run.project import Project
     from engine.run.request import RunRequest
+    from engine.run.units import units_of
     from schemas.diagnostics import InvalidFiles, Problems
 
-    if len(dut or ()) > 1:
-        raise UsageError("several units at once are not supported yet", "give one --dut a run")
-    for serial in dut or ():
-        if not serial.strip() or not serial.isprintable():
-            raise UsageError("a serial number is text that can be read and printed", "give it as --dut LDO0042")
     if results is not None and results.exists() and not results.is_dir():
         raise UsageError(f"{results} is a file", "name a folder with --results")
     project = Project.find(Path.cwd(), otherwise=_place_of(sequences[0]))
     settings = project.settings
     given: dict[str, Any] = {
-        "serials": tuple(dut or ()),
+        "units": units_of(dut or (), pairs(dut_field, "--dut-field"), duts, units),
         "parameters": pairs(param, "--param"),
         "limit_set": limits,
         "mocks": pairs(mock, "--mock", "role.property=value"),
@@ -115,7 +129,6 @@ def run(
         "operator": operator,
         "description": description,
         "meta": pairs(meta, "--meta", "key=value"),
-        "dut_fields": pairs(dut_field, "--dut-field"),
         "speed": speed,
         "cleanup_timeout_s": settings.values.cleanup_timeout,
         "plugins": tuple(settings.values.plugins),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.documents import Outcome, Tally
 
 if TYPE_CHECKING:
+    from engine.run.units import UnitEntry
     from schemas.loading import Loaded
     from schemas.sequence import Sequence as SequenceModel
     from schemas.station import Station
@@ -21,8 +22,10 @@ class RunRequest:
 
     sequence: Loaded[SequenceModel]
     station: Loaded[Station]
+    units: tuple[UnitEntry, ...] = ()
+    """The units as they were named, one after the other; empty: one called `SIM-1`, or `UNIT-1` on a real bench."""
     serials: tuple[str, ...] = ()
-    """Serial numbers of the units; empty: one unit called `SIM-1`, or `UNIT-1` on a real bench."""
+    """The same for callers who have serial numbers only."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     limit_set: str | None = None
     mocks: Mapping[str, str] = field(default_factory=dict)
@@ -32,7 +35,6 @@ class RunRequest:
     operator: str = ""
     description: str = ""
     meta: Mapping[str, str] = field(default_factory=dict)
-    dut_fields: Mapping[str, str] = field(default_factory=dict)
     speed: float = 1.0
     """Simulated seconds a real one, on the wall clock."""
     cleanup_timeout_s: float = 30.0

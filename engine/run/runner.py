@@ -31,6 +31,7 @@ from engine.run.provenance import environment
 from engine.run.request import RunRequest, RunSummary
 from engine.run.sessions import Devices, Sessions, load_devices
 from engine.run.signals import interruptible
+from engine.run.units import UnitEntry, check_units, from_command
 from engine.store import Journal, new_run_id
 from schemas.diagnostics import Problems
 from schemas.documents import (
@@ -87,35 +88,17 @@ def prepare(request: RunRequest, library: Library, root: Path) -> Prepared:
 
 
 def _units(request: RunRequest, plan: Plan) -> tuple[UnitUnderTest, ...]:
+    """The units of the run, each with its site. Raises InvalidFiles where one does not fit what `dut:` declares."""
     simulated = all(spec.backend == "sim" for spec in plan.instruments.values())
-    serials = request.serials or ("SIM-1" if simulated else "UNIT-1",)
-    if len(serials) > 1:
+    entries: Sequence[UnitEntry] = request.units or from_command(request.serials, {})
+    if not entries:
+        entries = from_command(["SIM-1" if simulated else "UNIT-1"], {})
+    check_units(entries, plan.identity).raise_if_any()
+    if len(entries) > 1:
         raise UsageError("several units at once are not supported yet", "give one --dut a run")
-    fields = dict(request.dut_fields)
-    for name in fields:
-        if name not in plan.identity:
-            raise UsageError(
-                f"the sequence declares no `dut.{name}`", f"declared: {', '.join(plan.identity) or 'none'}"
-            )
-    problems = identity_problems(plan, serials[0], fields)
-    if problems:
-        raise UsageError("; ".join(problems))
-    return tuple(UnitUnderTest(index, serial, plan.sites[index], fields) for index, serial in enumerate(serials))
-
-
-def identity_problems(plan: Plan, serial: str, fields: Mapping[str, str]) -> list[str]:
-    """What does not fit the `dut:` that the sequence declares."""
-    import re
-
-    found: list[str] = []
-    for name, identity in plan.identity.items():
-        value = serial if name == "serial" else fields.get(name)
-        if value is None:
-            if identity.required:
-                found.append(f"`dut.{name}` is missing: give --dut-field {name}=…")
-        elif identity.matches is not None and not re.fullmatch(identity.matches, value[:1000]):
-            found.append(f"`dut.{name}` is `{value}`, which does not match `{identity.matches}`")
-    return found
+    return tuple(
+        UnitUnderTest(index, entry.serial, plan.sites[index], entry.fields) for index, entry in enumerate(entries)
+    )
 
 
 class _Tee:

@@ -32,6 +32,8 @@ class UnitEntry:
     """Declared fields of `dut` besides the serial."""
     span: Span | None = None
     """Where it was named."""
+    columns: Mapping[str, Span] = field(default_factory=dict)
+    """Where the names of its fields stand."""
 
 
 def numbered(count: int, prefix: str = "SIM") -> list[UnitEntry]:
@@ -44,7 +46,7 @@ def from_command(serials: Sequence[str], fields: Mapping[str, str]) -> list[Unit
     return [UnitEntry(serial, dict(fields), Source("--dut", serial).span(0)) for serial in serials]
 
 
-def from_csv(path: Path, identity: Mapping[str, Any]) -> list[UnitEntry]:
+def from_csv(path: Path) -> list[UnitEntry]:
     """Units listed in a CSV file. Raises InvalidFiles with every problem."""
     name = display_name(path)
     problems = Problems()
@@ -66,7 +68,8 @@ def from_csv(path: Path, identity: Mapping[str, Any]) -> list[UnitEntry]:
         )
         problems.raise_if_any()
     header, *body = rows
-    columns = _columns(header, identity, source, problems)
+    columns = _columns(header, source, problems)
+    named = {column: span for column, (_, span) in zip(columns, header, strict=True) if column is not None}
     entries: list[UnitEntry] = []
     for row in body:
         if not any(cell for cell, _ in row):
@@ -80,7 +83,8 @@ def from_csv(path: Path, identity: Mapping[str, Any]) -> list[UnitEntry]:
         if "serial" not in cells:
             continue
         serial, span = cells.pop("serial")
-        entries.append(UnitEntry(serial, {column: text for column, (text, _) in cells.items() if text}, span))
+        fields = {column: text for column, (text, _) in cells.items() if text}
+        entries.append(UnitEntry(serial, fields, span, named))
     if len(entries) > MOST_UNITS:
         problems.error("U004", f"a run can have {MOST_UNITS:,} units, this file lists {len(entries):,}", source.span(0))
     if not entries and not problems:
@@ -110,8 +114,8 @@ def check_units(entries: Sequence[UnitEntry], identity: Mapping[str, Any]) -> Pr
                 problems.error(
                     "U007",
                     f"the sequence declares no `dut.{name}`",
-                    entry.span,
-                    label=did_you_mean(name, identity),
+                    entry.columns.get(name, entry.span),
+                    label=did_you_mean(name, ["serial", *identity]),
                     help=f"declared: {', '.join(identity) or 'none'}",
                 )
         for name, wanted in identity.items():
@@ -129,6 +133,21 @@ def check_units(entries: Sequence[UnitEntry], identity: Mapping[str, Any]) -> Pr
                     "U009", f"`dut.{name}` is `{value[:60]}`, which does not match `{wanted.matches}`", entry.span
                 )
     return problems
+
+
+def units_of(
+    serials: Sequence[str] = (),
+    fields: Mapping[str, str] | None = None,
+    listed: Path | None = None,
+    count: int | None = None,
+) -> tuple[UnitEntry, ...]:
+    """The units that a command names, in order; empty where it names none. Raises InvalidFiles."""
+    entries = from_command(serials, fields or {})
+    if listed is not None:
+        entries += from_csv(listed)
+    if count is not None:
+        entries += numbered(count)
+    return tuple(entries)
 
 
 Cell = tuple[str, Span]
@@ -171,28 +190,20 @@ def _starts(line: str) -> list[int]:
     return starts
 
 
-def _columns(
-    header: Sequence[Cell], identity: Mapping[str, Any], source: Source, problems: Problems
-) -> list[str | None]:
+def _columns(header: Sequence[Cell], source: Source, problems: Problems) -> list[str | None]:
     """What each column is; None for one that has a problem."""
-    allowed = ["serial", *(name for name in identity if name != "serial")]
     columns: list[str | None] = []
     for text, span in header:
         name = text.lower().removeprefix("dut.")
-        if name not in allowed:
-            problems.error(
-                "U011",
-                f"unknown column `{text}`",
-                span,
-                label=did_you_mean(name, allowed),
-                help=f"columns: {', '.join(allowed)}",
-            )
-            columns.append(None)
-        elif name in columns:
+        if name in columns:
             problems.error("U012", f"two columns are called `{name}`", span)
-            columns.append(None)
-        else:
-            columns.append(name)
+        columns.append(name if name not in columns else None)
     if "serial" not in columns and not problems:
-        problems.error("U013", "there is no column `serial`", header[0][1] if header else source.span(0))
+        near = next((span for (text, span) in header if did_you_mean(text.lower(), ["serial"])), None)
+        problems.error(
+            "U013",
+            "there is no column `serial`",
+            near or (header[0][1] if header else source.span(0)),
+            label="did you mean `serial`?" if near is not None else "",
+        )
     return columns
