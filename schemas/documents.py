@@ -132,6 +132,8 @@ class NodeStarted:
     kind: str
     """The verb."""
     t: float
+    waited: float = 0.0
+    """Seconds from being ready to having what it needed."""
 
 
 @dataclass(slots=True)
@@ -218,6 +220,37 @@ class NodeFinished:
 
 
 @dataclass(slots=True)
+class Held:
+    """A unit has given back something that other units may use too; only in runs of several units."""
+
+    unit: int
+    resource: str
+    """The instance of an instrument, or a resource of the station."""
+    kind: str
+    """claim (for one node), drive, hold (both across nodes), mode (together with others at one value)."""
+    node: str
+    """The node that took it."""
+    t0: float
+    t1: float
+    value: Value = None
+    """Of a mode."""
+
+
+@dataclass(slots=True)
+class Waited:
+    """A node could not start because of what others had; only in runs of several units."""
+
+    unit: int
+    node: str
+    resource: str
+    """What was in the way when it came in line."""
+    others: tuple[int, ...]
+    """Units that had it then."""
+    t0: float
+    t1: float
+
+
+@dataclass(slots=True)
 class Tally:
     """How many values were judged how."""
 
@@ -270,6 +303,8 @@ Document = (
     | Logged
     | Attached
     | NodeFinished
+    | Held
+    | Waited
     | UnitFinished
     | SafeState
     | RunFinished

@@ -34,11 +34,14 @@ class InstrumentBench:
         mocks: Mapping[Target, PropertyValue] | None = None,
         log: Log | None = None,
         serials: Mapping[int, str] | None = None,
+        *,
+        more_to_come: bool = False,
     ) -> None:
         """Raises UsageError for a driver or a safe state that cannot work.
 
-        `open_session` makes the session of an instrument, or of its instance at a site, not opened yet. `sites` has all
-        units that will take part, `serials` theirs, by which noise is told apart. `log` takes (level, message, instance).
+        `open_session` makes the session of an instrument, or of its instance at a site, not opened yet. `sites` has the
+        units that take part from the start, `serials` theirs, by which noise is told apart; with `more_to_come` others
+        take their sites later (`enter`). `log` takes (level, message, instance).
         """
         self._open_session = open_session
         self._sites = dict(sites)
@@ -54,11 +57,23 @@ class InstrumentBench:
         for spec in self._specs.values():
             for site in dict.fromkeys(self._sites.values()) if spec.per_site else (None,):
                 units = [unit for unit, at in self._sites.items() if site is None or at == site]
-                instrument = Instrument(spec, site, len(units) > 1, self._log)
+                instrument = Instrument(spec, site, len(units) > 1 or more_to_come, self._log)
                 self._instances[instrument.name] = instrument
                 self._units[instrument.name] = units
                 for unit in units:
                     self._of_unit[unit, spec.name] = instrument
+
+    def enter(self, unit: int, site: str, serial: str = "") -> None:
+        """A unit takes a site that another has left; raises UsageError for a site at which nobody was expected."""
+        self._sites[unit], self._serials[unit] = site, serial
+        for spec in self._specs.values():
+            name = f"{spec.name}@{site}" if spec.per_site else spec.name
+            instrument = self._instances.get(name)
+            if instrument is None:
+                raise UsageError(f"the bench has no `{spec.name}` at site `{site}`", "say so when the bench is made")
+            self._of_unit[unit, spec.name] = instrument
+            if unit not in self._units[name]:
+                self._units[name].append(unit)
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -146,6 +161,16 @@ class InstrumentBench:
             if (access := found.access(*key)).shared or access.prop.sharing == "drive"
         ]
         found.state.forget(unit, held)
+
+    def context(self, unit: int, instrument: str) -> object:
+        found = self._instrument(unit, instrument)
+        state = found.state
+        wanted = []
+        for key in state.applied:
+            value = None if found.access(*key).shared else state.wants(unit, key)
+            if value is not None:
+                wanted.append((key, tuple(value) if isinstance(value, list) else value))
+        return sorted(wanted, key=lambda item: item[0])
 
     # --- properties ------------------------------------------------------------------------------------------------
 

@@ -129,6 +129,13 @@ class Bench(Protocol):
         """Put back what this unit wants where another unit changed it; O(1) when the last user is this one."""
         ...
 
+    def release(self, unit: int, instrument: str) -> None:
+        """What this unit held there has come to its end: it is never put back for it any more."""
+
+    def context(self, unit: int, instrument: str) -> object:
+        """What this unit wants there beside the value that units agree on; equal for units that want the same."""
+        ...
+
     def read(self, unit: int, target: Target) -> PropertyValue:
         """A fresh reading (or its mock); NaN where over range. Raises CommunicationFailed, ReplyTimeout, UnreadableReply."""
         ...

@@ -7,7 +7,9 @@ control, and whatever happens it leaves every instrument in its safe state.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from engine.core.bench import Bench
@@ -16,17 +18,23 @@ from engine.core.control import Control, Stage
 from engine.core.errors import BenchwrightError, StepError
 from engine.core.progress import Progress
 from engine.core.recorder import Listener, Recorder
+from engine.dispatch.barriers import Barriers
 from engine.dispatch.emitter import Emitter
-from engine.dispatch.gate import Gate
-from engine.dispatch.locks import AllAtOnceLocks, Locks
+from engine.dispatch.gate import Estimates, Gate, unknown
+from engine.dispatch.holdings import Leftovers
+from engine.dispatch.locks import Locks
 from engine.dispatch.loops import Repeats
+from engine.dispatch.manager import AllAtOnceLocks
 from engine.dispatch.policy import FirstComeFirstServed, Policy
 from engine.dispatch.safety import SafeKeeper
+from engine.dispatch.seats import Seats
+from engine.dispatch.settled import Settled
 from engine.dispatch.unit import UnitResult, UnitRun, UnitUnderTest
 from engine.plan.model import Plan, Points, PythonAction
+from engine.plan.needs import PlanNeeds
 from engine.verdict.criterion import as_json
 from engine.verdict.ladder import TallyCounter, run_outcome
-from schemas.documents import Outcome, Tally
+from schemas.documents import Level, Logged, Outcome, Tally, UnitFinished, UnitStarted
 
 MOST_LIMIT_TEXTS = 4096
 
@@ -45,6 +53,10 @@ def no_python(action: PythonAction, arguments: dict[str, Any]) -> Any:
     raise StepError(f"`{action.module}:{action.function}` cannot be called here")
 
 
+def seated(unit: UnitUnderTest) -> None:
+    """Stands in where nobody has to be told who sits where."""
+
+
 class Shared:
     """What all units of a run share."""
 
@@ -58,6 +70,9 @@ class Shared:
         progress: Progress,
         gate: Gate,
         python: Callable[[PythonAction, dict[str, Any]], Any],
+        safe: SafeKeeper,
+        units: Sequence[UnitUnderTest],
+        needs: PlanNeeds | None,
     ) -> None:
         self.plan = plan
         self.clock = clock
@@ -67,8 +82,23 @@ class Shared:
         self.progress = progress
         self.gate = gate
         self.python = python
+        self.safe = safe
+        self.needs = needs
+        """What blocks may need at most; None in a run of one unit, which shares nothing."""
+        self.settled = Settled()
+        """Of values that units hold together."""
+        self.leftovers = Leftovers(gate, clock, bench)
+        self.barriers: Barriers | None = None
+        if needs is not None:
+            barriers = Barriers(plan, clock)
+            self.barriers = barriers if barriers.inside else None
+        self._serials = {unit.index: unit.serial for unit in units}
         self._repeats: dict[int, Repeats] = {}
         self._limit_texts: dict[int, tuple[Any, str]] = {}
+
+    def serial(self, unit: int) -> str:
+        """What people call it."""
+        return self._serials[unit]
 
     def repeats(self, points: Points) -> Repeats:
         """Which points of a sweep are equal to others; they never change, so it is worked out once."""
@@ -105,17 +135,40 @@ class Dispatcher:
         python: Callable[[PythonAction, dict[str, Any]], Any] = no_python,
         policy: Policy | None = None,
         locks: Locks | None = None,
+        estimates: Estimates = unknown,
+        seat: Callable[[UnitUnderTest], None] = seated,
     ) -> None:
-        """`python` calls code of the project; without `locks`, claims are granted in the order of `policy`."""
+        """`python` calls code of the project; without `locks`, claims are granted in the order of `policy`.
+
+        Units without a site take the first that is free, when one is free; `seat` is called before each of them starts.
+        """
         self._clock = clock
+        self._bench = bench
         self._control = control or Control()
         self._emitter = Emitter(recorder, listeners, self._control)
-        gate = Gate(clock, locks or AllAtOnceLocks(plan.resources, policy or FirstComeFirstServed()))
-        shared = Shared(plan, clock, bench, self._emitter, self._control, progress or Progress(), gate, python)
-        self._units = [UnitRun(shared, unit) for unit in units]
+        self._seat = seat
+        several = len(units) > 1
+        needs = PlanNeeds(plan) if several else None
+        order = policy or FirstComeFirstServed()
+        if locks is None:
+            tuned: AbstractSet[str] = needs.tuned if needs is not None else frozenset()
+            context = partial(_context, bench, tuned) if tuned else None
+            locks = AllAtOnceLocks(plan.resources, order, context=context)
+        self._gate = gate = Gate(clock, locks, order, estimates)
+        gate.several = several
+        gate.on_stall = self._stalled
         self._safe = SafeKeeper(bench, clock, self._emitter, self._control, list(plan.instruments.values()))
+        if several:
+            self._safe.quarantine = gate.quarantine
+        self._shared = Shared(
+            plan, clock, bench, self._emitter, self._control, progress or Progress(), gate, python, self._safe, units, needs
+        )  # fmt: skip
+        self._seats = Seats(plan.sites, units)
+        self._numbers = [unit.index for unit in units]
+        self._units: list[UnitRun] = []
+        self._never_seated: list[UnitResult] = []
         self._seen = Stage.RUNNING
-        self._left = len(self._units)
+        self._left = len(units)
         self._done: Any = None
 
     def run(self) -> RunResult:
@@ -125,14 +178,14 @@ class Dispatcher:
         """
         clock = self._clock
         self._done = clock.event()
-        for unit in self._units:
-            self._safe.enter(unit)
+        if self._gate.several:
+            for number in self._numbers:
+                self._safe.expect(number)
         self._control.attach(lambda: clock.post(self._look))
         failure: BaseException | None = None
         try:
-            for unit in self._units:
-                unit.root.process = clock.process(self._run(unit))
-            if not self._units:
+            self._seat_all()
+            if not self._left:
                 self._done.succeed()
             failure = self._until_done()
         finally:
@@ -145,11 +198,51 @@ class Dispatcher:
             raise failure
         return self._result()
 
+    # -- who takes part
+
+    def _seat_all(self) -> None:
+        """Start units as long as there are free sites."""
+        while (unit := self._seats.next()) is not None:
+            self._seat(unit)
+            run = UnitRun(self._shared, unit)
+            self._units.append(run)
+            self._safe.enter(run)
+            if self._shared.barriers is not None:
+                self._shared.barriers.enter(run.number)
+            run.root.process = self._clock.process(self._run(run))
+
     def _run(self, unit: UnitRun) -> Generator[Any, Any, None]:
         yield from unit.run(self._safe.leave)
+        if self._shared.barriers is not None:
+            self._shared.barriers.leave(unit.number)
+        self._gate.left(unit.number)
+        self._seats.leave(unit.site)
+        if self._control.stage:
+            yield from self._dismiss_queued()
+        else:
+            self._seat_all()
         self._left -= 1
+        self._maybe_done()
+
+    def _dismiss_queued(self) -> Generator[Any, Any, None]:
+        """The run is being stopped: those who wait for a site never get one."""
+        queue, self._seats.queue = self._seats.queue, []
+        why = self._control.reason or "the run was stopped"
+        for unit in queue:
+            tally = Tally()
+            message = f"never started: {why}"
+            now = self._clock.now
+            self._emitter.note(UnitStarted(unit.index, unit.serial, unit.site, now, dict(unit.fields)))
+            self._emitter.note(UnitFinished(unit.index, Outcome.ABORTED, now, tally, message))
+            self._never_seated.append(UnitResult(unit, Outcome.ABORTED, tally, message))
+            yield from self._safe.dismiss(unit.index)
+            self._left -= 1
+
+    def _maybe_done(self) -> None:
         if not self._left and not self._done.triggered:
             self._done.succeed()
+
+    # -- the loop
 
     def _until_done(self) -> BaseException | None:
         """Let time pass until every unit is over; a Ctrl-C that reaches the loop itself is an abort like any other."""
@@ -168,6 +261,14 @@ class Dispatcher:
                 self._look()
             else:
                 return failure
+
+    def _stalled(self) -> None:
+        """Everybody waits for somebody: a fault of the engine. It is written down in full, and the run is stopped safely."""
+        ledger = self._gate.describe()
+        text = f"internal: all units wait for each other (a fault of the engine, please report it)\n{ledger}"
+        self._emitter.note(Logged(self._clock.now, Level.ERROR, text, kind="stall"))
+        self._control.abort("internal: all units waited for each other")
+        self._look()
 
     def _look(self) -> None:
         """Runs inside the loop after a request: reaches strands that sleep."""
@@ -191,22 +292,31 @@ class Dispatcher:
 
     def _make_the_rest_safe(self) -> None:
         """The loop itself failed: nothing of the units runs any more, the instruments are still owed their safe state."""
-        for unit in self._units:
-            if unit.result is not None:
-                continue
+        leaving: list[Callable[[], Generator[Any, Any, Any]]] = [
+            partial(self._safe.leave, unit) for unit in self._units if unit.result is None
+        ]
+        leaving += [partial(self._safe.dismiss, unit.index) for unit in self._seats.queue]
+        for leave in leaving:
             try:
-                self._clock.run(self._clock.process(self._safe.leave(unit)))
+                self._clock.run(self._clock.process(leave()))
             except (Exception, KeyboardInterrupt):  # noqa: BLE001  # a loop that is broken altogether: without it
-                for _ in self._safe.leave(unit):
+                for _ in leave():
                     pass
 
     def _result(self) -> RunResult:
         counter = TallyCounter()
-        results = tuple(unit.result for unit in self._units if unit.result is not None)
+        results = [unit.result for unit in self._units if unit.result is not None] + self._never_seated
+        place = {number: position for position, number in enumerate(self._numbers)}
+        results.sort(key=lambda result: place[result.unit.index])
         for result in results:
             counter.add(result.tally)
         for unit in self._units:
             if unit.broken is not None and not isinstance(unit.broken, BenchwrightError):
                 # the documents say so in one line; whoever develops the engine wants all of it
                 unit.broken.add_note(f"while unit {unit.identity.serial!r} was run")
-        return RunResult(run_outcome(result.outcome for result in results), counter.tally(), results)
+        return RunResult(run_outcome(result.outcome for result in results), counter.tally(), tuple(results))
+
+
+def _context(bench: Bench, tuned: AbstractSet[str], unit: int, resource: str) -> Any:
+    """What a unit wants of an instrument beside the value agreed on; the same for all where nothing else is ever set."""
+    return bench.context(unit, resource) if resource in tuned else None

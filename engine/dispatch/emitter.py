@@ -7,6 +7,7 @@ nothing more is recorded, the run is stopped, and the failure is kept for whoeve
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from engine.core.control import Control
 from engine.core.errors import StoreError
@@ -36,6 +37,11 @@ class Emitter:
         if self._listeners:
             self._unheard.append(document)
 
+    def note(self, document: Document) -> None:
+        """Record one document that is no reason to stop, wherever it is noticed; the failure of the journal is kept."""
+        with suppress(Stopped):
+            self.emit(document)
+
     def commit(self) -> None:
         """Return once all documents so far are durable: called before anything acts on what they announce."""
         if self.failure is not None:
@@ -49,6 +55,11 @@ class Emitter:
             for document in documents:
                 for listener in self._listeners:
                     listener.hear(document)
+
+    def commit_quietly(self) -> None:
+        """The same where a failure of the journal must not end anything; it is kept."""
+        with suppress(Stopped):
+            self.commit()
 
     def _fail(self, error: StoreError) -> None:
         self.failure = error

@@ -73,7 +73,7 @@ class Ledger:
 class Frame:
     """Shared by all nodes of one list at one point; never changed once made."""
 
-    __slots__ = ("attempt", "axes", "deadline", "env", "labels", "ledger", "shift", "suffix", "wants")
+    __slots__ = ("attempt", "axes", "deadline", "env", "labels", "ledger", "scope", "shift", "suffix", "wants")
 
     def __init__(
         self,
@@ -85,6 +85,7 @@ class Frame:
         attempt: int = 1,
         deadline: Deadline | None = None,
         wants: tuple[Want, ...] = (),
+        scope: Any = None,
     ) -> None:
         self.env = env
         self.ledger = ledger
@@ -100,6 +101,8 @@ class Frame:
         """The innermost one; None in a cleanup, which always gets its time."""
         self.wants = wants
         """What every node inside takes besides its own claims."""
+        self.scope = scope
+        """The group or call with which what is begun to be held here ends; None in a run of one unit."""
 
     def point(self, labels: str, axes: Axes, shift: int) -> Frame:
         """The same place at one point of a loop."""
@@ -112,21 +115,29 @@ class Frame:
             self.attempt,
             self.deadline,
             self.wants,
+            self.scope,
         )
 
-    def inside(self, attempt: int, ledger: Ledger, deadline: Deadline | None, wants: tuple[Want, ...]) -> Frame:
+    def inside(
+        self, attempt: int, ledger: Ledger, deadline: Deadline | None, wants: tuple[Want, ...], scope: Any = None
+    ) -> Frame:
         """One attempt of a group or loop."""
-        return Frame(self.env, ledger, self.labels, self.axes, self.shift, attempt, deadline, wants)
+        own = scope or self.scope
+        return Frame(self.env, ledger, self.labels, self.axes, self.shift, attempt, deadline, wants, own)
 
     def cleaning(self) -> Frame:
         """The same place without the deadlines around it."""
         if self.deadline is None:
             return self
-        return Frame(self.env, self.ledger, self.labels, self.axes, self.shift, self.attempt, None, self.wants)
+        return Frame(
+            self.env, self.ledger, self.labels, self.axes, self.shift, self.attempt, None, self.wants, self.scope
+        )
 
     def calling(self, env: Environment) -> Frame:
         """The same place with the names of another sequence."""
-        return Frame(env, self.ledger, self.labels, self.axes, self.shift, self.attempt, self.deadline, self.wants)
+        return Frame(
+            env, self.ledger, self.labels, self.axes, self.shift, self.attempt, self.deadline, self.wants, self.scope
+        )
 
 
 __all__ = ["ATTEMPT_SLOT", "Axes", "Environment", "Frame", "Ledger", "Want"]

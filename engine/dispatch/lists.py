@@ -127,6 +127,7 @@ class Fork:
             if not self._running:
                 break
             self._wake = self._unit.clock.event()
+            self._unit.gate.resting += 1
             try:
                 yield self._wake
             except (Exception, KeyboardInterrupt, SystemExit) as error:  # handed on below
@@ -134,6 +135,8 @@ class Fork:
                 if cause is None:
                     raise
                 self.stop(cause)
+            finally:
+                self._unit.gate.resting -= 1
         if self.stopped is not None:
             raise self.stopped
 

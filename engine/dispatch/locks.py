@@ -1,54 +1,111 @@
-"""Who may have which instrument: pure bookkeeping, without time or events.
+"""What nodes ask for and what units hold: the promise that all decisions about sharing keep.
 
-A node takes all it needs at once or waits, so nobody ever waits while holding a part of what it needs. Whoever has waited
-long enough reserves what it wants: those behind it no longer pass it by. A unit that already holds something is never
-bound by a reservation, because the one that reserves may be waiting for exactly that.
+A `Ticket` stands in line for one node, is granted, is given back. A `Span` is what a unit goes on holding after the node: an
+instrument it drives or took by hand, or its part in a value on which units agree. All of a ticket is granted at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
-from engine.core.errors import StepError
-from engine.plan.model import Hold
+Amounts = Mapping[str, int]
+Wants = tuple[tuple[str, int], ...]
+"""(instance or resource, amount), each once."""
+SpanKind = Literal["drive", "hold", "mode"]
 
-if TYPE_CHECKING:
-    from engine.dispatch.policy import Policy
 
-AGED_AFTER_S = 60.0
-"""After how many seconds of waiting a ticket reserves what it wants."""
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a unit that holds something may still need before it holds nothing any more."""
+
+    most: Amounts = field(default_factory=dict)
+    """The greatest amount of each resource at once, with what it holds already."""
+    modes: frozenset[str] = frozenset()
+    """Instruments of which it may want other values."""
+    phase: Amounts | None = None
+    """The same until it gives up the one mode it holds; None where that cannot be said: it may keep it to the end."""
+    phase_modes: frozenset[str] = frozenset()
+    after: Amounts = field(default_factory=dict)
+    """What it keeps when it gives up that mode."""
+
+
+class NotNow(Exception):
+    """Something is not free, and the one who asked does not wait for it."""
+
+
+class Span:
+    """Is asked for with a ticket, open, closed."""
+
+    __slots__ = ("amount", "kind", "node", "open", "resource", "since", "unit", "value")
+
+    def __init__(
+        self, unit: int, resource: str, kind: SpanKind, node: str = "", amount: int = 1, value: Any = None
+    ) -> None:
+        self.unit = unit
+        self.resource = resource
+        self.kind = kind
+        self.node = node
+        """The node that opened it."""
+        self.amount = amount
+        self.value = value
+        """Of a mode: the value agreed on."""
+        self.since = 0.0
+        self.open = False
 
 
 class Ticket:
     """Stands in line, has been granted, has been given back."""
 
-    __slots__ = ("granted", "holds", "node", "number", "order", "ready", "released", "since", "unit", "wants")
+    __slots__ = (
+        "aged", "blocked_by", "duration_s", "granted", "granted_at", "joins", "need", "node", "number", "opens", "order",
+        "patient", "problem", "ready", "released", "since", "unit", "wants",
+    )  # fmt: skip
 
     def __init__(
         self,
         unit: int,
         node: str,
         order: int,
-        wants: tuple[tuple[str, int], ...],
-        holds: tuple[Hold, ...],
+        wants: Wants,
         since: float,
         number: int,
+        *,
+        joins: tuple[str, ...] = (),
+        opens: tuple[Span, ...] = (),
+        need: Callable[[], Need] | None = None,
+        duration_s: float | None = None,
     ) -> None:
         self.unit = unit
         self.node = node
         self.order = order
         self.wants = wants
-        """(instance or resource, amount), each resource once."""
-        self.holds = holds
+        """What nobody else may act on meanwhile."""
+        self.joins = joins
+        """What others may act on as well, as long as they want the same of it."""
+        self.opens = opens
         """What the unit goes on holding after the node."""
+        self.need = need
+        """What it may then still need; asked for at the moment of the decision."""
+        self.duration_s = duration_s
+        """How long the node will take, estimated; None: nobody knows."""
         self.since = since
         self.number = number
         """Of all tickets of the run, by time of asking."""
         self.granted = False
+        self.granted_at = 0.0
         self.released = False
+        self.aged = False
+        """Has waited so long that others no longer pass it by."""
         self.ready: Any = None
         """The event that its strand waits for."""
+        self.blocked_by: tuple[str, tuple[int, ...]] | None = None
+        """What was in the way when it was looked at first: (resource, units)."""
+        self.patient = True
+        """Waits as long as it takes; otherwise it leaves the line after one look."""
+        self.problem: Exception | None = None
+        """Why it can no longer be granted."""
 
 
 class Locks(Protocol):
@@ -59,88 +116,51 @@ class Locks(Protocol):
         ...
 
     def grant(self, now: float) -> list[Ticket]:
-        """Give to those in line what is free: one pass, called once after all events of an instant."""
+        """Give to those in line what is free: one pass, called once after all events of an instant.
+
+        Those that can no longer be granted are given as well, with their `problem`.
+        """
         ...
 
     def release(self, ticket: Ticket) -> bool:
-        """Give back, or leave the line; asking twice is asking once. True where something became free."""
+        """Give back what the node took, or leave the line; asking twice is asking once. True where it changed something."""
         ...
 
-    def busy(self, resource: str) -> bool:
-        """Whether somebody holds any of it."""
+    def finished(self, ticket: Ticket, now: float) -> None:
+        """The node of a ticket that was granted is over."""
+
+    def close(self, span: Span) -> bool:
+        """Give up what a unit held; asking twice is asking once. True where it changed something."""
         ...
 
+    def declare(self, unit: int, need: Need) -> None:
+        """What a unit still needs has become less, because it closed a span and holds others."""
+        ...
 
-class AllAtOnceLocks:
-    """Grants a ticket when everything it wants is free, oldest first, the younger ones past a blocked one."""
+    def busy(self, resource: str, unit: int = -1) -> bool:
+        """Whether somebody acts on it, or another unit holds it."""
+        ...
 
-    def __init__(self, capacity: Mapping[str, int], policy: Policy, aged_after_s: float = AGED_AFTER_S) -> None:
-        """`capacity`: of plain resources; everything else is there once."""
-        self._capacity = dict(capacity)
-        self._policy = policy
-        self._aged_after_s = aged_after_s
-        self._taken: dict[str, int] = {}
-        self._waiting: list[Ticket] = []
-        self._held: dict[int, int] = {}
-        """How many tickets each unit holds."""
+    def mode_is_free(self, resource: str, unit: int, value: Any) -> bool:
+        """Whether this unit could have this value at once, without being in anybody's way."""
+        ...
 
-    def ask(self, ticket: Ticket) -> None:
-        for resource, amount in ticket.wants:
-            if amount > self._capacity.get(resource, 1):
-                raise StepError(
-                    f"`{ticket.node}` needs {amount} of `{resource}`, and there is only {self._capacity.get(resource, 1)}",
-                    "raise its `capacity` in the station, or ask for less",
-                )
-        self._waiting.append(ticket)
+    def mode_holders(self, resource: str) -> tuple[int, ...]:
+        """Units that hold a value of it."""
+        ...
 
-    def grant(self, now: float) -> list[Ticket]:
-        if not self._waiting:
-            return []
-        if len(self._waiting) > 1:
-            key = self._policy.key
-            self._waiting.sort(key=lambda ticket: key(ticket, now))
-        granted: list[Ticket] = []
-        left: list[Ticket] = []
-        reserved: dict[str, int] = {}
-        for ticket in self._waiting:
-            if self._fits(ticket.wants, {} if self._held.get(ticket.unit) else reserved):
-                self._take(ticket)
-                granted.append(ticket)
-                continue
-            left.append(ticket)
-            if now - ticket.since >= self._aged_after_s:
-                for resource, amount in ticket.wants:
-                    reserved[resource] = reserved.get(resource, 0) + amount
-        self._waiting = left
-        return granted
+    def quarantine(self, resource: str, why: str) -> None:
+        """Its state is not known to be safe: whoever claims it from now on gets an error."""
+        ...
 
-    def release(self, ticket: Ticket) -> bool:
-        if ticket.released:
-            return False
-        ticket.released = True
-        if not ticket.granted:
-            self._waiting.remove(ticket)
-            return False
-        for resource, amount in ticket.wants:
-            self._taken[resource] -= amount
-        self._held[ticket.unit] -= 1
-        return True
-
-    def busy(self, resource: str) -> bool:
-        return self._taken.get(resource, 0) > 0
+    def next_look(self, now: float) -> float | None:
+        """When those in line have to be looked at again although nothing has happened; None: not before."""
+        ...
 
     def waiting(self) -> Iterable[Ticket]:
-        """Those in line, for messages."""
-        return tuple(self._waiting)
+        """Those in line."""
+        ...
 
-    def _fits(self, wants: tuple[tuple[str, int], ...], reserved: dict[str, int]) -> bool:
-        return all(
-            self._taken.get(resource, 0) + reserved.get(resource, 0) + amount <= self._capacity.get(resource, 1)
-            for resource, amount in wants
-        )
-
-    def _take(self, ticket: Ticket) -> None:
-        ticket.granted = True
-        for resource, amount in ticket.wants:
-            self._taken[resource] = self._taken.get(resource, 0) + amount
-        self._held[ticket.unit] = self._held.get(ticket.unit, 0) + 1
+    def describe(self) -> str:
+        """Who holds what and who waits for what, for people."""
+        ...

@@ -41,14 +41,14 @@ class Watch:
         unit = self._strand.unit
         for plan in self._plans:
             monitor = _Monitor(self, self._strand, plan)
-            unit.gate.strands += 1
+            unit.watched(1)
             self._processes.append(unit.clock.process(monitor.run()))
 
     def end(self) -> None:
         """The block is over; nobody is paused by it any more."""
         unit = self._strand.unit
         for process in self._processes:
-            unit.gate.strands -= 1
+            unit.watched(-1)
             if not process.triggered:
                 process.interrupt("the block is over")
         self._processes.clear()
@@ -90,7 +90,7 @@ class _Monitor:
 
     def _look(self) -> Generator[Any, Any, None]:
         plan, unit = self._plan, self._unit
-        if unit.gate.busy(unit.resource(Claim(plan.target.instrument))):
+        if unit.gate.busy(unit.resource(Claim(plan.target.instrument)), unit.number if unit.gate.several else -1):
             return
         self._looks += 1
         error: BenchwrightError | None = None
@@ -132,7 +132,7 @@ class _Monitor:
         try:
             value = yield from unit.clock.call_bounded(
                 unit.instance(instrument),
-                partial(bench.read, number, target),
+                partial(self._restored, target),
                 max(unit.reply_s(instrument), 1.0),
                 partial(bench.abort, number, instrument),
             )
@@ -141,6 +141,13 @@ class _Monitor:
         if latency:
             yield unit.clock.timeout(latency)
         return value
+
+    def _restored(self, target: Target) -> Any:
+        unit = self._unit
+        bench, number, instrument = unit.bench, unit.number, target.instrument
+        if unit.holdings is not None and instrument not in unit.holdings.modes:
+            bench.restore(number, instrument)
+        return bench.read(number, target)
 
     def _judge(self, value: Any) -> tuple[Verdict, str, Any]:
         limit = self._plan.limit

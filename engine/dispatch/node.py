@@ -13,8 +13,8 @@ from engine.core.errors import BenchwrightError, StepTimeout, StoreError
 from engine.core.progress import FinishedNode
 from engine.dispatch.frame import Frame, Ledger
 from engine.dispatch.gate import with_extra
+from engine.dispatch.holdings import Acquired, Scope
 from engine.dispatch.lists import run_list
-from engine.dispatch.locks import Ticket
 from engine.dispatch.retries import Snapshot
 from engine.dispatch.stopped import INTERNAL, Deadline, Stopped
 from engine.dispatch.tree import bindings
@@ -169,6 +169,8 @@ def record_end(
     unit.emitter.emit(
         NodeFinished(unit.number, id, attempt, order, node.verb, outcome, now, now, True, message, node.title)
     )
+    if prepared.meets and unit.shared.barriers is not None:
+        unit.shared.barriers.passed(unit.number, order, node.size)
 
 
 def leaf_attempt(
@@ -182,7 +184,7 @@ def leaf_attempt(
     step = strand.step
     order = node.order + frame.shift
     ready = started = clock.now
-    ticket: Ticket | None = None
+    acquired: Acquired | None = None
     stopped: Stopped | None = None
     failure: BaseException | None = None
     kind = ""
@@ -191,18 +193,22 @@ def leaf_attempt(
     try:
         try:
             if prepared.wants or frame.wants:
-                ticket = yield from unit.acquire(prepared, frame, id, order)
-                if ticket is not None:
+                acquired = yield from unit.acquire(strand, prepared, frame, id, order)
+                if acquired is not None:
                     started = clock.now
                     step.deadline = started + step.timeout_s
-            emitter.emit(NodeStarted(unit.number, id, attempt, order, node.verb, started))
+            emitter.emit(NodeStarted(unit.number, id, attempt, order, node.verb, started, started - ready))
             begun = True
             emitter.commit()
             if node.timeout_s.__class__ is Formula:
                 step.bound_time()
             assert prepared.act is not None
+            action = node.action
             try:
-                yield from prepared.act(step, node.action)
+                if acquired is not None and acquired.message:
+                    step.message, action = acquired.message, acquired.action
+                if action is not None:
+                    yield from prepared.act(step, action)
             except BenchwrightError as error:
                 failure = error
             if step.touched and not isinstance(failure, StoreError):
@@ -244,8 +250,10 @@ def leaf_attempt(
             )
         )
     finally:
-        if ticket is not None:
-            unit.gate.release(ticket)
+        if acquired is not None:
+            unit.give_back(acquired)
+        if prepared.meets and unit.shared.barriers is not None:
+            unit.shared.barriers.passed(unit.number, order, 1)
     if stopped is not None:
         raise stopped
     return outcome, False, final
@@ -273,14 +281,22 @@ def composite_attempt(
     emitter = unit.emitter
     node = prepared.node
     order = node.order + frame.shift
-    started = clock.now
+    ready = started = clock.now
     message, kind = "", ""
-    stop = False
+    stop = begun = False
     stopped: Stopped | None = None
     ledger = Ledger(frame.ledger) if node.retry is not None else frame.ledger
-    emitter.emit(NodeStarted(unit.number, id, attempt, order, node.verb, started))
     deadline = frame.deadline
+    scope: Scope | None = None
+    outcome = Outcome.NOT_RUN
     try:
+        if unit.holdings is not None and isinstance(node.action, GroupAction | CallAction):
+            scope = unit.holdings.scope(frame.scope, node.action.block)
+            if node.action.block.hold:
+                yield from unit.holdings.by_hand(scope, node.action.block, id, order, frame)
+                started = clock.now
+        emitter.emit(NodeStarted(unit.number, id, attempt, order, node.verb, started, started - ready))
+        begun = True
         if node.timeout_s is not None:
             strand.step.begin(node, frame, id, order, attempt, LEAF_S)
             timeout_s = strand.step.duration(node.timeout_s, "timeout")
@@ -291,7 +307,7 @@ def composite_attempt(
             wants = with_extra(prepared.wants, wants)
         assert prepared.hold is not None
         outcome, stop, message = yield from prepared.hold(
-            strand, prepared, frame.inside(attempt, ledger, deadline, wants)
+            strand, prepared, frame.inside(attempt, ledger, deadline, wants, scope)
         )
         if outcome is Outcome.FAIL or outcome is Outcome.ERROR:
             kind = FAILURES[outcome]
@@ -303,7 +319,7 @@ def composite_attempt(
                 str(error) if isinstance(error, BenchwrightError) else INTERNAL.format(type(error).__name__, error)
             )
         else:
-            outcome, message = stopped.outcome, stopped.message
+            outcome, message = stopped.outcome if begun else Outcome.NOT_RUN, stopped.message
             if deadline is not None and stopped.scope is deadline and deadline is not frame.deadline:
                 stopped, kind = None, "timeout"
         if stopped is None:
@@ -311,17 +327,51 @@ def composite_attempt(
             ledger.outcome = worse(ledger.outcome, outcome)
     # what is judged inside is already in the ledger; what the node itself found is added
     ledger.outcome = worse(ledger.outcome, outcome)
+    if scope is not None and scope.spans:
+        failed = stopped is not None or stop or outcome is Outcome.ERROR
+        stopped = yield from end_of_holding(strand, scope, failed, stopped)
     final = left == 0 or not kind or stopped is not None or node.retry is None or kind not in node.retry.kinds
     if final and ledger is not frame.ledger:
         ledger.settle()
     emitter.emit(
         NodeFinished(
-            unit.number, id, attempt, order, node.verb, outcome, started, clock.now, final, message, node.title
+            unit.number,
+            id,
+            attempt,
+            order,
+            node.verb,
+            outcome,
+            started,
+            clock.now,
+            final,
+            message,
+            node.title,
+            started - ready,
         )
     )
+    if prepared.meets and unit.shared.barriers is not None:
+        unit.shared.barriers.passed(unit.number, order, node.size)
     if stopped is not None:
         raise stopped
     return outcome, stop, final
+
+
+def end_of_holding(
+    strand: Strand, scope: Scope, failed: bool, stopped: Stopped | None
+) -> Generator[Any, Any, Stopped | None]:
+    """Give up what was begun to be held in a group; gives what is to be raised now."""
+    assert strand.unit.holdings is not None
+    strand.shielded()
+    try:
+        yield from strand.unit.holdings.end(scope, failed=failed)
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        cause = strand.caught(error)
+        if cause is None:
+            raise
+        stopped = stopped or cause
+    finally:
+        kept = strand.unshielded()
+    return stopped or kept
 
 
 __all__ = ["LEAF_S", "Ended", "run_node"]

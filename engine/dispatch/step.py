@@ -47,6 +47,7 @@ class Step:
         "attempt",
         "bench",
         "bound",
+        "calls",
         "clock",
         "deadline",
         "env",
@@ -84,6 +85,7 @@ class Step:
         self.outcome = Outcome.DONE
         self.message = ""
         self.touched: list[str] = []
+        self.calls = 0
         self.bound: list[tuple[Binding, Any]] = []
         self.verdicts: list[Verdict] = []
 
@@ -99,6 +101,7 @@ class Step:
         self.message = ""
         if self.touched:
             self.touched = []
+            self.calls = 0
         if self.bound:
             self.bound = []
         if self.verdicts:
@@ -145,6 +148,20 @@ class Step:
             else:
                 raise self.overdue()
 
+    def until(self, event: Any) -> Generator[Any, Any, None]:
+        """Wait for an event; raises StepTimeout, or Stopped for a deadline around the step, when that comes first."""
+        clock = self.clock
+        self.unit.emitter.commit()
+        while not event.triggered:
+            around = self.frame.deadline.first() if self.frame.deadline is not None else None
+            limit = self.deadline if around is None else min(self.deadline, around.at)
+            if limit > clock.now:
+                yield clock.env.any_of([event, clock.timeout(limit - clock.now)])
+            elif around is not None and around.at <= clock.now:
+                raise around.stopped()
+            else:
+                raise self.overdue()
+
     def overdue(self) -> StepTimeout:
         """What is raised when the step's own time is over."""
         what = "" if self._own_time else " (the default)"
@@ -166,6 +183,8 @@ class Step:
         if instrument not in self.touched:
             self.touched.append(instrument)
             function = partial(self._restored, instrument, function)
+        elif instrument in self.unit.joint:
+            function = partial(self._again, instrument, function)
         if self.inline:
             try:
                 result = function(*arguments)
@@ -191,6 +210,13 @@ class Step:
         self.bench.begin(self.index, instrument, self.id, self.attempt)
         if self.bench.restore(self.index, instrument):
             self.unit.settled.disturbed(instrument, self.clock.now)
+        return function(*arguments)
+
+    def _again(self, instrument: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """A further call where another unit may have acted meanwhile: its noise is told apart by the number of the call."""
+        self.calls += 1
+        self.bench.begin(self.index, instrument, f"{self.id}~{self.calls}", self.attempt)
+        self.bench.restore(self.index, instrument)
         return function(*arguments)
 
     def read(self, target: Target) -> Generator[Any, Any, Any]:

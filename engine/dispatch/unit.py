@@ -15,7 +15,7 @@ from engine.dispatch.emitter import Emitter
 from engine.dispatch.flow import run_block
 from engine.dispatch.frame import Environment, Frame, Ledger
 from engine.dispatch.gate import Gate, with_extra
-from engine.dispatch.locks import Ticket
+from engine.dispatch.holdings import Acquired, Holdings
 from engine.dispatch.node import LEAF_S
 from engine.dispatch.prepare import Prepared, Preparer
 from engine.dispatch.settled import Settled
@@ -24,7 +24,7 @@ from engine.dispatch.stopped import Stopped
 from engine.dispatch.strand import Strand
 from engine.plan.model import DUT_SLOT, ELAPSED_SLOT, OUTCOME_SLOT, SITE_SLOT, Claim, Formula, Plan
 from engine.verdict.ladder import unit_outcome, worse
-from schemas.documents import Outcome, Tally, UnitFinished, UnitStarted
+from schemas.documents import Level, Logged, Outcome, Tally, UnitFinished, UnitStarted
 
 if TYPE_CHECKING:
     from engine.dispatch.dispatcher import Shared
@@ -69,7 +69,17 @@ class UnitRun:
         self.python: Callable[..., Any] = shared.python
         self.repeats = shared.repeats
         self.limit_text = shared.limit_text
-        self.settled = Settled()
+        self.own = frozenset(
+            self.bench.instance(unit.index, name) for name, spec in self.plan.instruments.items() if spec.per_site
+        )
+        """Instances that no other unit uses."""
+        self.holdings: Holdings | None = None
+        """What it holds across nodes; None in a run of one unit."""
+        if shared.needs is not None:
+            self.holdings = Holdings(self, shared.needs)
+        self.joint: frozenset[str] = self.holdings.modes if self.holdings is not None else frozenset()
+        """Instruments on which several units may act at a time."""
+        self.settled = Settled(shared.settled, self.joint)
         self.preparer = Preparer(self)
         self.pauses: set[str] = set()
         """Monitors that want this unit to stand still."""
@@ -79,6 +89,7 @@ class UnitRun:
         """A fault of the engine itself, kept so that it is not lost."""
         self.strands: list[Strand] = []
         self.result: UnitResult | None = None
+        self._monitors = 0
         self._instances: dict[str, str] = {}
         self._sources = {(role.instrument, role.channel): role.name for role in self.plan.roles}
         self._resumed: Any = None
@@ -96,12 +107,29 @@ class UnitRun:
         strand.step = Step(strand)
         self.strands.append(strand)
         self.gate.strands += 1
+        self.gate.lines += 1
         return strand
+
+    def watched(self, more: int) -> None:
+        """A monitor begins (1) or ends (-1): nobody of this unit acts without being seen by it."""
+        self.gate.strands += more
+        self._monitors += more
+
+    @property
+    def is_single(self) -> bool:
+        """Nothing of this unit happens side by side."""
+        return len(self.strands) == 1 and not self._monitors
+
+    def is_undisturbed(self) -> bool:
+        """Nobody can change what this unit may be looking at."""
+        return len(self.strands) == 1 and (self.holdings is None or self.holdings.is_undisturbed())
 
     def over(self, strand: Strand) -> None:
         """A line of execution has ended."""
         self.strands.remove(strand)
         self.gate.strands -= 1
+        self.gate.lines -= 1
+        self.gate.look()
 
     def run(self, leave: Callable[[UnitRun], Generator[Any, Any, str]]) -> Generator[Any, Any, None]:
         """The unit's process, from its start to its safe end; never raises. `leave` gives what is not safe."""
@@ -113,7 +141,8 @@ class UnitRun:
         try:
             self.emitter.emit(UnitStarted(self.number, unit.serial, unit.site, self.clock.now, dict(unit.fields)))
             strand.look()
-            yield from run_block(strand, self.plan.root, Frame(self._environment(), ledger))
+            scope = self.holdings.root if self.holdings is not None else None
+            yield from run_block(strand, self.plan.root, Frame(self._environment(), ledger, scope=scope))
         except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001  # handed on below
             stopped = strand.caught(error)
             if stopped is None:
@@ -122,6 +151,8 @@ class UnitRun:
             message = stopped.message
             ledger.outcome = worse(ledger.outcome, stopped.outcome)
         strand.process = None  # from here on nothing may interrupt it: the instruments go to their safe state
+        if self.holdings is not None:
+            yield from self.holdings.end(self.holdings.root, failed=True)
         unsafe = yield from leave(self)
         if unsafe:
             message = f"{message}; {unsafe}" if message else unsafe
@@ -193,8 +224,20 @@ class UnitRun:
         hard = self.control.stage is Stage.HALT
         return Stopped(Outcome.ABORTED, self.control.reason or "the run was stopped", hard=hard)
 
-    def acquire(self, prepared: Prepared, frame: Frame, id: str, order: int) -> Generator[Any, Any, Ticket | None]:
+    def instrument_of(self, resource: str) -> str | None:
+        """The instrument behind what locks call a shared instance; None for a plain resource."""
+        return resource if resource in self.plan.instruments else None
+
+    def warn(self, message: str) -> None:
+        """Something went wrong that ends nothing."""
+        self.emitter.note(Logged(self.clock.now, Level.WARNING, message, self.number, kind="instrument"))
+
+    def acquire(
+        self, strand: Strand, prepared: Prepared, frame: Frame, id: str, order: int
+    ) -> Generator[Any, Any, Acquired | None]:
         """Have what a node needs; None where nobody else is there who could be in its way."""
+        if self.holdings is not None:
+            return (yield from self.holdings.acquire(strand, prepared, frame, id, order))
         gate = self.gate
         if gate.strands == 1:
             return None
@@ -202,10 +245,19 @@ class UnitRun:
         asked = clock.now
         self.emitter.commit()
         wants = with_extra(prepared.wants, frame.wants)
-        ticket = yield from gate.acquire(self.number, id, order, wants, prepared.node.holds)
+        ticket = yield from gate.acquire(self.number, id, order, wants)
         if frame.deadline is not None and clock.now > asked:
             frame.deadline.extend(clock.now - asked)
-        return ticket
+        return Acquired(ticket)
+
+    def give_back(self, acquired: Acquired) -> None:
+        """The node is over."""
+        if acquired.ticket is None:
+            return
+        if self.holdings is not None:
+            self.holdings.release(acquired.ticket)
+        else:
+            self.gate.release(acquired.ticket)
 
     def evaluate(self, strand: Strand, prepared: Prepared, frame: Frame, formula: Formula) -> Generator[Any, Any, Any]:
         """The value of a formula of a group or loop; it takes its claims only where it reads instruments."""
@@ -218,14 +270,15 @@ class UnitRun:
         if not formula.live:
             return step.value(formula)
         self.emitter.commit()
-        ticket = yield from self.acquire(prepared, frame, id, order) if prepared.wants or frame.wants else _nothing()
+        leave = prepared.wants or frame.wants
+        acquired = yield from self.acquire(strand, prepared, frame, id, order) if leave else _nothing()
         try:
             step.deadline = self.clock.now + step.timeout_s
             value = yield from step.evaluate(formula)
             yield from step.ask_for_errors(None)
         finally:
-            if ticket is not None:
-                self.gate.release(ticket)
+            if acquired is not None:
+                self.give_back(acquired)
         return value
 
     # -- pausing

@@ -250,6 +250,20 @@ class PythonAction:
     limit: LimitPlan | None
 
 
+@dataclass(frozen=True, slots=True)
+class ReleaseAction:
+    """Gives back what this unit holds of these, whoever of its steps began to hold it."""
+
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierAction:
+    """Waits until every active unit is here, or has left this place behind."""
+
+    name: str
+
+
 # --- actions that hold other nodes ---------------------------------------------------------------------------------------
 
 
@@ -435,6 +449,8 @@ Leaf = (
     | LogAction
     | AttachAction
     | PythonAction
+    | ReleaseAction
+    | BarrierAction
 )
 Action = Leaf | GroupAction | CallAction | IfAction | ParallelAction | SweepAction | RepeatAction
 

@@ -22,6 +22,7 @@ from engine.store.migrations import SEQUENCE_BITS
 from schemas.documents import (
     Attached,
     Document,
+    Held,
     InstrumentOpened,
     Logged,
     Measured,
@@ -33,6 +34,7 @@ from schemas.documents import (
     Tally,
     UnitFinished,
     UnitStarted,
+    Waited,
 )
 
 REMEMBERED = 10_000
@@ -225,6 +227,12 @@ class Group:
                 data = dumps({"instrument": d.instrument, "verified": d.verified})
                 self.events.append(
                     (number, "SafeState", d.t, self.wall, "safe", level, None, "", d.message, data),
+                )
+            case Held() | Waited():
+                data = dumps(asdict(d))
+                kind = type(d).__name__
+                self.events.append(
+                    (number, kind, d.t1, self.wall, kind.lower(), "debug", d.unit, d.node, d.resource, data),
                 )
             case InstrumentOpened():
                 message = f"{d.instrument.name}: {d.instrument.identity}"

@@ -12,6 +12,7 @@ from typing import Any
 from engine.dispatch.actions.derive import check, compute, let, record
 from engine.dispatch.actions.files import attach, log
 from engine.dispatch.actions.measure import measure
+from engine.dispatch.actions.meet import barrier, release
 from engine.dispatch.actions.plugin import python
 from engine.dispatch.actions.state import set_state
 from engine.dispatch.actions.talk import command, query
@@ -19,6 +20,7 @@ from engine.dispatch.actions.wait import wait
 from engine.dispatch.step import Step
 from engine.plan.model import (
     AttachAction,
+    BarrierAction,
     CheckAction,
     CommandAction,
     ComputeAction,
@@ -28,6 +30,7 @@ from engine.plan.model import (
     PythonAction,
     QueryAction,
     RecordAction,
+    ReleaseAction,
     SetAction,
     WaitAction,
 )
@@ -47,6 +50,8 @@ ACTIONS: dict[type, Act] = {
     LogAction: log,
     AttachAction: attach,
     PythonAction: python,
+    BarrierAction: barrier,
+    ReleaseAction: release,
 }
 
 __all__ = ["ACTIONS", "Act"]

@@ -47,7 +47,7 @@ def poll_until(step: Step, condition: Formula, poll_s: Amount | None) -> Generat
     look = 0
     while True:
         look = max(look + 1, math.ceil((clock.now - start) / every_s - 1e-9))
-        if may_skip and len(step.unit.strands) == 1:
+        if may_skip and step.unit.is_undisturbed():
             look = max(look, _first_look(step, targets, start, every_s))
         late = start + look * every_s - clock.now
         try:

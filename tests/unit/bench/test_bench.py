@@ -233,7 +233,7 @@ def test_an_instrument_without_an_error_query_is_not_asked(fake: SimpleNamespace
 def test_a_node_names_its_noise(fake: SimpleNamespace) -> None:
     rig = fake.rig(fake.spec())
     rig.bench.begin(0, "psu", "steps/vout", 2)
-    assert rig.psu.keys == [("steps/vout", 2)]
+    assert rig.psu.keys == [("", "steps/vout", 2)]
 
 
 def test_latency_and_steadiness_come_from_the_session(fake: SimpleNamespace) -> None:

@@ -68,6 +68,7 @@ class FakeBench:
     polls: dict[str, float] = field(default_factory=dict)
     per_site: dict[int, str] = field(default_factory=dict)
     """unit → site, for instruments whose name begins with `site_`."""
+    contexts: dict[tuple[int, str], Any] = field(default_factory=dict)
     restored: set[str] = field(default_factory=set)
     unsafe: set[str] = field(default_factory=set)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -83,6 +84,12 @@ class FakeBench:
 
     def restore(self, unit: int, instrument: str) -> bool:
         return instrument in self.restored
+
+    def release(self, unit: int, instrument: str) -> None:
+        self.calls.append(("release", instrument, unit, self.clock.now))
+
+    def context(self, unit: int, instrument: str) -> Any:
+        return self.contexts.get((unit, instrument))
 
     def read(self, unit: int, target: Target) -> Any:
         return self._answer(unit, str(target), target.instrument)

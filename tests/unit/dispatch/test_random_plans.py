@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import ReplyTimeout
-from engine.dispatch.locks import AllAtOnceLocks
+from engine.dispatch.manager import AllAtOnceLocks
 from engine.dispatch.policy import FirstComeFirstServed
 from engine.plan.model import Claim, GroupAction, MonitorPlan, Steps
 from schemas.documents import NodeFinished, NodeStarted, Outcome, SafeState, UnitFinished
@@ -24,7 +24,7 @@ class CheckedLocks(AllAtOnceLocks):
 
     def grant(self, now):
         granted = super().grant(now)
-        for resource, taken in self._taken.items():
+        for resource, taken in self._allocation.taken.items():
             assert 0 <= taken <= CAPACITY.get(resource, 1)
         return granted
 

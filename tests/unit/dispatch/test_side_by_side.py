@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.dispatch.locks import AllAtOnceLocks, Ticket
+from engine.dispatch.locks import Ticket
+from engine.dispatch.manager import AllAtOnceLocks
 from engine.dispatch.policy import FirstComeFirstServed
 from engine.plan.model import Claim, Steps
 from schemas.documents import Outcome
@@ -130,7 +131,7 @@ def test_a_shared_instrument_goes_safe_when_its_last_unit_has_left(build, dsl):
 
 class TestLocks:
     def ticket(self, number, *wants, unit=0, since=0.0):
-        return Ticket(unit, f"n{number}", number, tuple((want, 1) for want in wants), (), since, number)
+        return Ticket(unit, f"n{number}", number, tuple((want, 1) for want in wants), since, number)
 
     def test_the_younger_pass_a_blocked_one_until_it_has_aged(self):
         locks = AllAtOnceLocks({}, FirstComeFirstServed(), aged_after_s=60.0)
