@@ -14,6 +14,7 @@ from engine.plan.drafts import Build
 from engine.plan.model import STATION_SLOT, ParameterValue, Plan
 from engine.plan.names import Frame, Scope
 from engine.plan.parameters import CONTEXT, define_context, define_unusable, given_parameters, parameter_specs
+from engine.plan.sharing import SharingCheck
 from engine.plan.values import canonical_json
 from engine.plan.verbs import VERBS
 from engine.plan.wiring import bind_nets
@@ -80,6 +81,8 @@ def compile_plan(
     compiler = SequenceCompiler(build, VERBS, sequence, frame, roles, "", (sequence.model.sequence,))
     block = compiler.sequence(scope)
     _check_limit_set(wish.limit_set, build.sequences.values(), found)
+    found.raise_if_any()
+    SharingCheck(bound.instruments, bound.resources, len(station.model.sites), found).check(block)
     found.raise_if_any()
     used = {name: spec for name, spec in bound.instruments.items() if name in build.instruments}
     files = _files(bound, build, used)

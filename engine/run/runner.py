@@ -17,7 +17,7 @@ from engine.clock import VirtualClock, WallClock
 from engine.core.bench import PropertyValue, Target
 from engine.core.clock import Clock
 from engine.core.control import Control
-from engine.core.errors import BenchwrightError, StoreError, UsageError
+from engine.core.errors import BenchwrightError, StoreError
 from engine.core.progress import Progress
 from engine.core.recorder import Listener, MemoryRecorder, Recorder
 from engine.dispatch import Dispatcher, RunResult, UnitUnderTest
@@ -88,16 +88,19 @@ def prepare(request: RunRequest, library: Library, root: Path) -> Prepared:
 
 
 def _units(request: RunRequest, plan: Plan) -> tuple[UnitUnderTest, ...]:
-    """The units of the run, each with its site. Raises InvalidFiles where one does not fit what `dut:` declares."""
+    """The units of the run, as many as there are sites with theirs; the others wait for one.
+
+    Raises InvalidFiles where one does not fit what `dut:` declares.
+    """
     simulated = all(spec.backend == "sim" for spec in plan.instruments.values())
     entries: Sequence[UnitEntry] = request.units or from_command(request.serials, {})
     if not entries:
         entries = from_command(["SIM-1" if simulated else "UNIT-1"], {})
     check_units(entries, plan.identity).raise_if_any()
-    if len(entries) > 1:
-        raise UsageError("several units at once are not supported yet", "give one --dut a run")
+    sites = plan.sites
     return tuple(
-        UnitUnderTest(index, entry.serial, plan.sites[index], entry.fields) for index, entry in enumerate(entries)
+        UnitUnderTest(index, entry.serial, sites[index] if index < len(sites) else "", entry.fields)
+        for index, entry in enumerate(entries)
     )
 
 
@@ -168,7 +171,8 @@ class _Execution:
         self.control = control
         self.run_id = run_id
         self.emit = _Tee(recorder, self.listeners)
-        serials = {unit.site: unit.serial for unit in prepared.units}
+        seated = [unit for unit in prepared.units if unit.site]
+        serials = {unit.site: unit.serial for unit in seated}
         self.sessions = Sessions(
             prepared.request.station,
             prepared.devices,
@@ -176,8 +180,15 @@ class _Execution:
             prepared.seed,
             lambda: clock.now,
         )
-        sites = {unit.index: unit.site for unit in prepared.units}
-        self.bench = InstrumentBench(prepared.plan.instruments, self.sessions.open, sites, prepared.mocks, self._log)
+        self.bench = InstrumentBench(
+            prepared.plan.instruments,
+            self.sessions.open,
+            {unit.index: unit.site for unit in seated},
+            prepared.mocks,
+            self._log,
+            {unit.index: unit.serial for unit in seated},
+            more_to_come=len(prepared.units) > len(seated),
+        )
 
     def carry_out(self) -> RunSummary:
         self.emit(self._started())
@@ -195,6 +206,7 @@ class _Execution:
                     progress=Progress(),
                     listeners=self.listeners,
                     python=call_plugin,
+                    seat=self._seat,
                 )
                 result = dispatcher.run()
         except StoreError:
@@ -220,6 +232,11 @@ class _Execution:
             yield
         finally:
             self.bench.close_all()
+
+    def _seat(self, unit: UnitUnderTest) -> None:
+        """A unit takes its site: the bench knows it from now on, and a simulated one has it where the last one was."""
+        self.bench.enter(unit.index, unit.site, unit.serial)
+        self.sessions.exchange(unit.site, unit.serial)
 
     def _log(self, level: str, message: str, instrument: str) -> None:
         self.emit(Logged(self.clock.now, Level(level), message, kind="instrument", node=instrument))

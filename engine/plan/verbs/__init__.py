@@ -8,8 +8,9 @@ from engine.plan.compiler import VerbCompiler
 from engine.plan.verbs.call import compile_call
 from engine.plan.verbs.derive import compile_let, compile_record
 from engine.plan.verbs.group import compile_group, compile_if, compile_parallel
-from engine.plan.verbs.later import compile_acquire, compile_later, compile_prompt
+from engine.plan.verbs.later import compile_acquire, compile_prompt
 from engine.plan.verbs.measure import compile_check, compile_compute, compile_measure
+from engine.plan.verbs.meet import compile_barrier, compile_release
 from engine.plan.verbs.repeat import compile_repeat
 from engine.plan.verbs.set import compile_set
 from engine.plan.verbs.sweep import compile_sweep
@@ -37,8 +38,8 @@ _BY_VERB: Mapping[str, VerbCompiler] = {
     "log": compile_log,
     "python": compile_python,
     "attach": compile_attach,
-    "barrier": compile_later,
-    "release": compile_later,
+    "barrier": compile_barrier,
+    "release": compile_release,
     "prompt": compile_prompt,
     "acquire": compile_acquire,
 }

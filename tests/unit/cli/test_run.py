@@ -113,7 +113,7 @@ def test_an_error_exits_3_and_says_why(bench: Any, project: Path) -> None:
         (["--param", "vin"], "--param vin: expected name=value"),
         (["--param", "vin=4V", "--param", "vin=5V"], "--param gives `vin` twice"),
         (["--param", "vinn=4V"], "did you mean `vin`?"),
-        (["--dut", "A", "--dut", "B"], "several units at once are not supported yet"),
+        (["--dut", "A", "--dut", "A"], "two units have the serial `A`"),
         (["--station", "sim_bensh"], "did you mean `sim_bench`?"),
         (["--mock", "dmm.voltage_cd=1V"], "voltage_cd"),
         (["--seed", "x"], "--seed"),

@@ -1,0 +1,234 @@
+"""What units could wait for without end, told before a run: meeting points that not all reach, holds that can never be had.
+
+It follows a compiled plan the way one unit goes through it and remembers what the unit holds on the way. Everything else that
+units share is decided while they run, and there nobody waits for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from engine.core.bench import InstrumentSpec
+from engine.plan.model import (
+    BarrierAction,
+    Block,
+    CallAction,
+    Claim,
+    Formula,
+    GroupAction,
+    IfAction,
+    Node,
+    ParallelAction,
+    ReleaseAction,
+    RepeatAction,
+    SetAction,
+    Steps,
+    SweepAction,
+)
+from schemas.diagnostics import Problems
+
+VARIES = object()
+"""A value of an agreed property that is not known before the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a unit gets to a place."""
+
+    condition: Node | None = None
+    """The innermost step that not every unit need take."""
+    beside: Node | None = None
+    """The innermost step whose parts run side by side."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """What a unit holds in one group or call, and what began it."""
+
+    spans: dict[str, Node | None] = field(default_factory=dict)
+    modes: dict[str, Node] = field(default_factory=dict)
+
+
+class SharingCheck:
+    """Of one plan on one station."""
+
+    def __init__(
+        self,
+        instruments: Mapping[str, InstrumentSpec],
+        resources: Mapping[str, int],
+        sites: int,
+        problems: Problems,
+    ) -> None:
+        self._instruments = instruments
+        self._resources = resources
+        self._sites = sites
+        self._problems = problems
+        self._held: list[_Held] = []
+        self._values: dict[str, set[object]] = {}
+        """Values of agreed properties that are set on the way up to here."""
+        self._meets = False
+        """A barrier has been seen."""
+        self._told: set[tuple[str, str]] = set()
+
+    def check(self, root: Block) -> None:
+        """Add every problem."""
+        self._block(root, _Way(), None)
+
+    # -- the way through
+
+    def _block(self, block: Block, way: _Way, node: Node | None) -> None:
+        for claim in block.hold:
+            self._can_be_held(claim, node)
+        self._held.append(_Held({claim.resource: node for claim in block.hold if not claim.per_site}))
+        for steps in (block.setup, block.steps, block.cleanup):
+            self._list(steps, way, node)
+        self._held.pop()
+
+    def _list(self, steps: Steps, way: _Way, node: Node | None) -> None:
+        if steps.waits is not None and node is not None:
+            way = replace(way, beside=node)
+        for inner in steps.nodes:
+            self._node(inner, replace(way, beside=inner) if steps.waits is not None else way)
+
+    def _node(self, node: Node, way: _Way) -> None:
+        for claim in node.claims:
+            self._exists(claim, node)
+        if node.when is not None:
+            way = replace(way, condition=node)
+        if node.retry is not None:
+            self._list(node.retry.remedy, replace(way, condition=node), node)
+        match node.action:
+            case BarrierAction():
+                self._barrier(node, node.action, way)
+            case ReleaseAction(claims):
+                for claim in claims:
+                    for held in self._held:
+                        held.spans.pop(claim.resource, None)
+                        held.modes.pop(claim.resource, None)
+            case GroupAction(block) | CallAction(block=block):
+                self._block(block, way, node)
+            case IfAction(_, then, otherwise):
+                for arm in (then, otherwise):
+                    self._list(arm, replace(way, condition=node), node)
+            case ParallelAction(branches):
+                for branch in branches:
+                    self._list(branch, replace(way, beside=node), node)
+            case SweepAction(body=body, points=points, stop_when=stop_when):
+                if stop_when is not None and not points.sorted:
+                    way = replace(way, condition=node)
+                self._loop(body, way, node)
+            case RepeatAction(body=body):
+                self._loop(body, way, node)
+            case SetAction() as action:
+                self._set(node, action)
+            case _:
+                pass
+
+    def _loop(self, body: Steps, way: _Way, node: Node) -> None:
+        """Twice where it matters: what the first round begins to hold, a barrier finds in the second one."""
+        before = self._state()
+        self._list(body, way, node)
+        if self._meets and self._state() != before:
+            self._list(body, way, node)
+
+    def _state(self) -> tuple[int, ...]:
+        held = sum(len(one.spans) + len(one.modes) for one in self._held)
+        return held, sum(len(values) for values in self._values.values())
+
+    def _set(self, node: Node, action: SetAction) -> None:
+        for hold in node.holds:
+            if hold.per_site:
+                continue
+            if hold.kind == "drive":
+                if not self._is_held(hold.resource):
+                    self._held[-1].spans[hold.resource] = node
+                continue
+            for held in self._held:
+                held.modes.pop(hold.resource, None)
+            self._held[-1].modes[hold.resource] = node
+            for write in action.writes:
+                if write.target.property == hold.property:
+                    value = VARIES if isinstance(write.value, Formula) else write.value
+                    self._values.setdefault(hold.resource, set()).add(value)
+
+    def _is_held(self, resource: str) -> bool:
+        return any(resource in held.spans for held in self._held)
+
+    # -- what cannot be
+
+    def _tell(self, code: str, node: Node, message: str, help: str, other: Node | None = None, why: str = "") -> None:
+        if (code, node.id) in self._told:
+            return
+        self._told.add((code, node.id))
+        notes = ((other.span, why),) if other is not None and other.span is not None else ()
+        self._problems.error(code, message, node.span, help=help, notes=notes)
+
+    def _exists(self, claim: Claim, node: Node) -> None:
+        most = self._resources.get(claim.resource, 1)
+        if claim.amount > most:
+            self._tell(
+                "P060",
+                node,
+                f"this takes {claim.amount} of `{claim.resource}`, and there is only {most}",
+                "raise its `capacity` in the station",
+            )
+
+    def _can_be_held(self, claim: Claim, node: Node | None) -> None:
+        if node is None or claim.per_site or self._sites < 2:
+            return
+        self._exists(claim, node)
+        for held in self._held:
+            setter = held.modes.get(claim.resource)
+            if setter is not None:
+                self._tell(
+                    "P061",
+                    node,
+                    f"`{claim.resource}` cannot be held alone here: units may be sharing its value by now, "
+                    "and each would wait for the others",
+                    f"set it inside this group, or `release: [{claim.resource}]` before it",
+                    setter,
+                    "its value is shared from here on",
+                )
+
+    def _barrier(self, node: Node, action: BarrierAction, way: _Way) -> None:
+        name = action.name
+        self._meets = True
+        if way.condition is not None:
+            self._tell(
+                "P062",
+                node,
+                f"barrier `{name}` stands under a condition: a unit that does not come here would be waited for",
+                "put it where every unit comes by",
+                way.condition if way.condition is not node else None,
+                "not every unit takes this way",
+            )
+        if way.beside is not None:
+            self._tell(
+                "P063",
+                node,
+                f"barrier `{name}` stands among steps that run side by side",
+                "put it before or after them",
+                way.beside if way.beside is not node else None,
+                "these",
+            )
+        if self._sites < 2:
+            return
+        for held in self._held:
+            for resource, holder in held.spans.items():
+                if self._resources.get(resource, 1) < self._sites:
+                    self._held_at_barrier(node, name, resource, holder)
+            for resource, setter in held.modes.items():
+                values = self._values.get(resource, set())
+                if len(values) > 1 or VARIES in values:
+                    self._held_at_barrier(node, name, resource, setter)
+
+    def _held_at_barrier(self, node: Node, name: str, resource: str, holder: Node | None) -> None:
+        self._tell(
+            "P064",
+            node,
+            f"a unit would wait at barrier `{name}` while it holds `{resource}`, which others need to get there",
+            f"put the barrier before it is taken, or `release: [{resource}]` first",
+            holder,
+            "it is held from here on",
+        )
