@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from engine.core.recorder import MemoryRecorder
-from engine.dispatch import UnitUnderTest
 from engine.run.request import RunRequest, RunSummary
 from engine.run.runner import prepare, run
 from schemas.documents import (
@@ -83,12 +82,12 @@ def rack(bench: Any) -> Rack:
         shipped = sequence in SEQUENCES
         path = ROOT / "sequences" / f"{sequence}.yaml"
         loaded = load(path, "sequence") if shipped else load_text(sequence, "own.yaml", "sequence")
-        request = RunRequest(loaded, load(ROOT / "stations" / "sim_rack.yaml", "station"))
+        request = RunRequest(loaded, load(ROOT / "stations" / "sim_rack.yaml", "station"), serials=serials)
         prepared = prepare(request, bench.library, ROOT)
-        sites = SITES if site is None else site
-        units = tuple(UnitUnderTest(index, serial, sites[index]) for index, serial in enumerate(serials))
+        if site is not None:
+            prepared = replace(prepared, units=tuple(replace(unit, site=site) for unit in prepared.units))
         recorder = MemoryRecorder()
-        return Ran(run(replace(prepared, units=units), recorder=recorder, run_id="test"), recorder.documents)
+        return Ran(run(prepared, recorder=recorder, run_id="test"), recorder.documents)
 
     return at
 
@@ -192,12 +191,44 @@ def test_the_bad_one_of_eight_fails_for_the_right_reason_and_no_other_does(eight
     assert [eight.failed(unit) for unit, serial in enumerate(UNITS) if not serial.startswith("BAD")] == [set()] * 7
 
 
+@pytest.mark.parametrize("unit", [unit for unit, serial in enumerate(UNITS) if not serial.startswith("BAD")])
+def test_a_good_one_of_eight_has_the_values_it_has_on_a_bench_of_its_own(eight: Ran, bench: Any, unit: int) -> None:
+    alone = bench("ldo_characterisation", serials=(UNITS[unit],))
+    same_values(eight.measured(unit), Ran(alone.summary, alone.documents).measured())
+
+
 def test_eight_units_in_one_chamber_take_little_longer_than_one(eight: Ran, rack: Rack) -> None:
     one = rack("ldo_characterisation", ("LDO-0001",))
-    assert eight.summary.duration_s < 1.5 * one.summary.duration_s
+    assert eight.summary.duration_s < 1.05 * one.summary.duration_s
+
+
+def test_a_slow_start_is_seen_though_eight_units_share_the_meter(rack: Rack) -> None:
+    ran = rack("ldo_startup", (*UNITS[:3], "BAD-START-1", *UNITS[4:]))
+    assert {unit: ran.failed(unit) for unit in range(8)} == {
+        unit: {"readings_to_start"} if unit == 3 else set() for unit in range(8)
+    }
 
 
 def test_eight_units_leave_every_instrument_of_the_rack_safe(eight: Ran) -> None:
     safe = {one.instrument: one.verified for one in eight.all(SafeState)}
     assert all(verified is not False for verified in safe.values())
     assert {"chamber", "matrix", *(f"{name}@{site}" for name in ("psu", "load") for site in SITES)} <= safe.keys()
+
+
+def test_more_units_than_sites_queue_and_each_is_measured_as_the_part_it_is(rack: Rack, bench: Any) -> None:
+    serials = (*UNITS, "LDO-0009", "BAD-LOAD-1", "LDO-0011")
+    ran = rack("ldo_load_regulation", serials)
+    assert {one.serial for one in ran.all(UnitStarted)} == set(serials)
+    started = {one.serial: one for one in ran.all(UnitStarted)}
+    ended = {one.unit: one for one in ran.all(UnitFinished)}
+    for serial in serials[8:]:
+        before = [one for one in started.values() if one.site == started[serial].site and one.serial != serial]
+        assert any(ended[one.unit].t <= started[serial].t for one in before)
+    assert {unit for unit, one in ended.items() if one.outcome is Outcome.FAIL} == {serials.index("BAD-LOAD-1")}
+    for unit in (8, 10):
+        alone = bench("ldo_load_regulation", serials=(serials[unit],))
+        same_values(ran.measured(unit), Ran(alone.summary, alone.documents).measured())
+
+
+def test_eight_units_give_the_same_documents_again(eight: Ran, rack: Rack) -> None:
+    assert rack("ldo_characterisation", UNITS).documents[1:] == eight.documents[1:]
