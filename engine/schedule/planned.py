@@ -46,7 +46,7 @@ class PlannedOrder:
         }
         object.__setattr__(self, "_orders", found)
 
-    def _task(self, unit: int, order: int) -> int | None:
+    def task_of(self, unit: int, order: int) -> int | None:
         """The task of a position; for one that has none of its own, the one before it."""
         found = self._orders.get(unit)
         if found is None:
@@ -57,19 +57,19 @@ class PlannedOrder:
 
     def priority(self, unit: int, node: str, order: int) -> Priority:
         """Who goes first; `order` is the node's position in the fully expanded plan. Units without a plan go last."""
-        index = self._task(unit, order)
+        index = self.task_of(unit, order)
         if index is None:
             return (float("inf"), order, unit)
         return (self.problem.seconds(self.schedule.starts[index]), order, unit)
 
     def expected_start(self, unit: int, node: str, order: int) -> float | None:
         """Seconds from the beginning of the run; None for a unit that is not planned."""
-        index = self._task(unit, order)
+        index = self.task_of(unit, order)
         return None if index is None else self.problem.seconds(self.schedule.starts[index])
 
     def expected_end(self, unit: int, node: str, order: int) -> float | None:
         """Seconds from the beginning of the run; None for a unit that is not planned."""
-        index = self._task(unit, order)
+        index = self.task_of(unit, order)
         return None if index is None else self.problem.seconds(self.schedule.ends[index])
 
     def sweep_order(self, unit: int, node: str) -> tuple[int, ...] | None:

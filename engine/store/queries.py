@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from engine.core.errors import StoreError, UsageError
+from engine.store.durations import NodeDuration, durations
 from engine.store.encoding import axes_from, decode_value
 from engine.store.migrations import SEQUENCE_BITS
 from engine.store.records import (
@@ -189,6 +190,10 @@ class JournalReader(RunCatalogue):
     def notes(self, run: RunRecord) -> list[NoteRecord]:
         rows = self._ask("SELECT wall, author, text FROM notes WHERE run = ? ORDER BY id", (run.key,))
         return [NoteRecord(**row) for row in rows]
+
+    def durations(self, procedure_digest: str, station: str) -> dict[str, NodeDuration]:
+        """How long each template node took in the newest runs of this procedure on this station."""
+        return durations(self._ask, procedure_digest, station)
 
     # The files a run used
 
