@@ -8,14 +8,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from engine.schedule.problem import Mode, Problem, Resource, Ticks, earliest, tails
-from engine.schedule.safety import inside
+from engine.schedule.problem import Mode, ModeHold, Problem, Resource, Ticks, earliest
+from engine.schedule.safety import inside, ordered
 from engine.schedule.schedule import Schedule, durations, uses
 from engine.schedule.setpoints import EXACT_UP_TO
 
-MOST_INSIDE = 4_000
-"""Tasks in holds up to which the work inside windows is looked at closely."""
 Job = tuple[Ticks, Ticks, Ticks]
 """(head, work, tail)"""
 
@@ -40,15 +39,15 @@ class Bounds:
 
 def lower_bounds(problem: Problem) -> Bounds:
     """All of them."""
-    heads = earliest(problem)
-    after = tails(problem)
-    path = max((heads[i] + task.duration + after[i] for i, task in enumerate(problem.tasks)), default=0)
+    chains = [_Chains(problem, number) for number in range(len(problem.modes))]
+    extra = _extra(chains)
+    heads, after, path = _chain_path(problem, chains, extra)
     best, name = 0, ""
-    for number, jobs in enumerate(_jobs(problem, heads, after)):
+    for number, jobs in enumerate(_jobs(problem, heads, after, extra)):
         found = pool_bound(jobs, problem.resources[number].capacity) if problem.resources[number].unit is None else 0
         if found > best:
             best, name = found, problem.resources[number].name
-    modes = max((_mode_bound(problem, mode, heads, after) for mode in range(len(problem.modes))), default=0)
+    modes = max((_mode_bound(problem, chain, heads, after) for chain in chains), default=0)
     return Bounds(path, best, name, modes)
 
 
@@ -57,32 +56,105 @@ def lower_bound(problem: Problem) -> Ticks:
     return lower_bounds(problem).best
 
 
-def _jobs(problem: Problem, heads: Sequence[Ticks], after: Sequence[Ticks]) -> list[list[Job]]:
+class _Chains:
+    """The values that units want of one mode in an order that is fixed: between two of them lies at least the transition."""
+
+    def __init__(self, problem: Problem, number: int) -> None:
+        self.number = number
+        self.matrix = _closed(problem.modes[number])
+        self.extra: dict[int, Ticks] = {}
+        """Task that asks → the transition from what its unit had before."""
+        self.floor: dict[int, Ticks] = {}
+        """Task that asks first in its unit → when it can be over at the earliest, from the first task that asks."""
+        self.total = 0
+        """Transitions of the unit with the longest chain."""
+        holds = [hold for hold in problem.holds if hold.mode == number]
+        if any(problem.tasks[hold.first].started is not None for hold in holds):
+            return
+        place = {task: position for position, task in enumerate(problem.topological)}
+        by_unit: dict[int, list[ModeHold]] = {}
+        for hold in sorted(holds, key=lambda one: place[one.first]):
+            by_unit.setdefault(problem.tasks[hold.first].unit, []).append(hold)
+        initial = problem.modes[number].initial
+        for mine in by_unit.values():
+            links = [_follows(problem, place, one.last, other.first) for one, other in pairwise(mine)]
+            steps = [self.matrix[one.value][other.value] for one, other in pairwise(mine)]
+            for linked, other, step in zip(links, mine[1:], steps, strict=True):
+                if linked:
+                    self.extra[other.first] = step
+            for hold in mine:
+                self.floor[hold.first] = self.matrix[initial][hold.value] + problem.tasks[hold.first].duration
+            if all(links):
+                self.total = max(self.total, self.matrix[initial][mine[0].value] + sum(steps))
+
+
+def _follows(problem: Problem, place: dict[int, int], one: int, other: int) -> bool:
+    seen, stack = {one}, [one]
+    while stack:
+        for after in problem.successors[stack.pop()]:
+            if after == other:
+                return True
+            if after not in seen and place[after] < place[other]:
+                seen.add(after)
+                stack.append(after)
+    return False
+
+
+def _extra(chains: Sequence[_Chains]) -> dict[int, Ticks]:
+    """Task that asks → the transition that its unit cannot avoid there."""
+    extra: dict[int, Ticks] = {}
+    for chain in chains:
+        for first, ticks in chain.extra.items():
+            extra[first] = max(extra.get(first, 0), ticks)
+    return extra
+
+
+def _chain_path(
+    problem: Problem, chains: Sequence[_Chains], extra: dict[int, Ticks]
+) -> tuple[list[Ticks], list[Ticks], Ticks]:
+    """(when each task can start, what follows each, the longest chain), transitions that cannot be avoided included."""
+    floor: dict[int, Ticks] = {}
+    plain = earliest(problem)
+    for chain in chains:
+        asked = min((plain[first] for first in chain.floor), default=0)
+        for first, ticks in chain.floor.items():
+            floor[first] = max(floor.get(first, 0), asked + ticks)
+    starts, ends, after = [0] * problem.size, [0] * problem.size, [0] * problem.size
+    for index in problem.topological:
+        task = problem.tasks[index]
+        start = max(task.release, problem.now, *(ends[k] for k in task.predecessors), 0)
+        starts[index] = task.started if task.started is not None else start
+        ends[index] = max(starts[index] + task.duration + extra.get(index, 0), floor.get(index, 0))
+    for index in reversed(problem.topological):
+        following = problem.successors[index]
+        after[index] = max((after[k] + problem.tasks[k].duration + extra.get(k, 0) for k in following), default=0)
+    longest = max((end + rest for end, rest in zip(ends, after, strict=True)), default=0)
+    return starts, after, longest
+
+
+def _jobs(problem: Problem, heads: Sequence[Ticks], after: Sequence[Ticks], extra: dict[int, Ticks]) -> list[list[Job]]:
     jobs: list[list[Job]] = [[] for _ in problem.resources]
     for index, task in enumerate(problem.tasks):
         for resource, amount in task.claims:
             jobs[resource] += [(heads[index], task.duration, after[index])] * amount
     for span in problem.spans:
-        length = max(heads[span.last] + problem.tasks[span.last].duration - heads[span.first], 0)
-        shortest = _between(problem, span.first, span.last) if problem.now or length else length
-        jobs[span.resource] += [(heads[span.first], shortest, after[span.last])] * span.amount
+        if problem.resources[span.resource].unit is None:
+            length = _between(problem, span.first, span.last, extra)
+            jobs[span.resource] += [(heads[span.first], length, after[span.last])] * span.amount
     return jobs
 
 
-def _between(problem: Problem, first: int, last: int) -> Ticks:
+def _between(problem: Problem, first: int, last: int, extra: dict[int, Ticks]) -> Ticks:
     """From the start of one task to the end of a later one, if nothing were ever busy."""
     if first == last:
         return problem.tasks[first].duration
-    members = inside(problem, first, last) if problem.size <= MOST_INSIDE else {first, last}
-    starts: dict[int, Ticks] = {}
-    for index in sorted(members, key=problem.topological.index) if len(members) < 50 else [
-        one for one in problem.topological if one in members
-    ]:  # fmt: skip
-        task = problem.tasks[index]
-        starts[index] = max(
-            (starts[k] + problem.tasks[k].duration for k in task.predecessors if k in starts), default=0
-        )
-    return starts.get(last, 0) + problem.tasks[last].duration
+    ends = {first: problem.tasks[first].duration}
+    for index in ordered(problem, inside(problem, first, last)):
+        if index != first:
+            task = problem.tasks[index]
+            start = max((ends[k] for k in task.predecessors if k in ends), default=0)
+            ends[index] = start + task.duration + extra.get(index, 0)
+    return ends[last]
 
 
 def pool_bound(jobs: Sequence[Job], capacity: int) -> Ticks:
@@ -140,29 +212,26 @@ def _closed(mode: Mode) -> list[list[Ticks]]:
     return matrix
 
 
-def _mode_bound(problem: Problem, number: int, heads: Sequence[Ticks], after: Sequence[Ticks]) -> Ticks:
+def _mode_bound(problem: Problem, chains: _Chains, heads: Sequence[Ticks], after: Sequence[Ticks]) -> Ticks:
     """Transitions in the best order, plus at each value the time its work needs at least.
 
     Windows of different values never overlap, so their lengths add up. Work that follows the task that asks can begin when
     the value is there and the work before it is done, whichever is later; that counts at the first value.
     """
-    mode = problem.modes[number]
-    holds = [hold for hold in problem.holds if hold.mode == number]
+    mode, matrix = problem.modes[chains.number], chains.matrix
+    holds = [hold for hold in problem.holds if hold.mode == chains.number]
     if not holds or any(problem.tasks[hold.first].started is not None for hold in holds):
         return 0
-    matrix = _closed(mode)
     values = sorted({hold.value for hold in holds})
-    members = (
-        {id(hold): inside(problem, hold.first, hold.last) for hold in holds} if problem.size <= MOST_INSIDE else {}
-    )
+    members = {id(hold): inside(problem, hold.first, hold.last) for hold in holds}
     work: dict[int, Ticks] = {}
     inner: dict[int, Ticks] = {}
     for value in values:
         mine = [hold for hold in holds if hold.value == value]
-        work[value] = _window_work(problem, [members.get(id(hold), {hold.first, hold.last}) - {hold.first}
+        work[value] = _window_work(problem, [members[id(hold)] - {hold.first}
                                              for hold in mine])  # fmt: skip
         inner[value] = min(
-            (min((heads[k] for k in members.get(id(hold), set()) - {hold.first}), default=0) for hold in mine),
+            (min((heads[k] for k in members[id(hold)] - {hold.first}), default=0) for hold in mine),
             default=0,
         )
     asked = min(heads[hold.first] for hold in holds)
@@ -176,7 +245,7 @@ def _mode_bound(problem: Problem, number: int, heads: Sequence[Ticks], after: Se
         best = asked
         best += sum(min(matrix[i][value] for i in (*values, mode.initial) if i != value) for value in values if
                     value != mode.initial)  # fmt: skip
-    return best + total
+    return max(best, asked + own + chains.total) + total
 
 
 def _window_work(problem: Problem, groups: Sequence[set[int]]) -> Ticks:
@@ -187,7 +256,7 @@ def _window_work(problem: Problem, groups: Sequence[set[int]]) -> Ticks:
     for members in groups:
         if not members:
             continue
-        order = [k for k in problem.topological if k in members]
+        order = ordered(problem, members)
         head: dict[int, Ticks] = {}
         for k in order:
             head[k] = max((head[b] + problem.tasks[b].duration for b in problem.tasks[k].predecessors if b in head),
@@ -204,7 +273,7 @@ def _window_work(problem: Problem, groups: Sequence[set[int]]) -> Ticks:
         unit = problem.tasks[order[0]].unit
         by_unit[unit] = by_unit.get(unit, 0) + length
     longest = max(by_unit.values(), default=0)
-    several = any(len(groups) > len(by_unit) for _ in (0,))
+    several = len(groups) > len(by_unit)
     for resource, found in jobs.items():
         shared: Resource = problem.resources[resource]
         flat = [(0, length, 0) for _, length, _ in found] if several else found

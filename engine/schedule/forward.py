@@ -30,12 +30,13 @@ def simulate(
 
 
 class _Mode:
-    __slots__ = ("holders", "left", "number", "opening", "value")
+    __slots__ = ("holders", "left", "number", "opener", "value")
 
     def __init__(self, value: int) -> None:
         self.value = value
         self.holders = 0
-        self.opening = False
+        self.opener = -1
+        """The task during which the value is being reached; -1 for none."""
         self.number = 0
         """Of the present window, where windows are given."""
         self.left: dict[int, int] = {}
@@ -150,7 +151,7 @@ class _Run:
             mode = self.modes[hold.mode]
             if self.window is not None and not self._in_turn(mode, self.window[number]):
                 return False
-            if mode.opening or (mode.value != hold.value and mode.holders):
+            if mode.opener >= 0 or (mode.value != hold.value and mode.holders):
                 return False
         if spans or index in self.asks:
             return self.safety.opens(index, list(spans), [self.problem.holds[n] for n in self.asks.get(index, ())])
@@ -174,8 +175,10 @@ class _Run:
             mode = self.modes[hold.mode]
             if task.started is None:
                 if mode.value != hold.value or not mode.holders:
-                    mode.opening = True
+                    mode.opener = index
                 duration += self.problem.modes[hold.mode].transition[mode.value][hold.value]
+            elif now + duration > self.problem.now:
+                mode.opener = index
             mode.value = hold.value
             mode.holders += 1
             if self.window is not None:
@@ -192,7 +195,9 @@ class _Run:
         for resource, amount in self.problem.tasks[index].claims:
             self.free[resource] += amount
         for number in self.asks.get(index, ()):
-            self.modes[self.problem.holds[number].mode].opening = False
+            mode = self.modes[self.problem.holds[number].mode]
+            if mode.opener == index:
+                mode.opener = -1
         dropped = self.drops.get(index, ())
         for number in dropped:
             hold = self.problem.holds[number]

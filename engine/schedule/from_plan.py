@@ -102,6 +102,7 @@ class _Assembly:
             draft.p90,
             tuple(offset + before for before in draft.predecessors),
             claims,
+            helper=draft.helper,
         )
 
     def _resource(self, name: str, unit: int | None, kind: str = "", capacity: int = 0) -> int:

@@ -50,6 +50,7 @@ class Draft:
     p90: Ticks
     predecessors: tuple[int, ...]
     claims: dict[Claimed, int]
+    helper: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ class _Layouter:
 
     def lay_out(self, queue: bool) -> Layout:
         place = _Place(dict(self.plan.environment))
-        begin = [self._add("begin", "", 0, 0, 0, (), {})] if queue else []
+        begin = [self._helper("begin", "", 0, ())] if queue else []
         exits = self._block(self.plan.root, begin, place, None)
         if queue:
             end = self._joined(exits, "end", place)
@@ -228,6 +229,12 @@ class _Layouter:
         return self.out
 
     # -- tasks
+
+    def _helper(self, id: str, node: str, order: int, before: Sequence[int]) -> int:
+        """A task of no time that ties others together."""
+        index = self._add(id, node, order, 0, 0, before, {})
+        self.out.drafts[index].helper = True
+        return index
 
     def _add(
         self,
@@ -250,7 +257,7 @@ class _Layouter:
         if len(exits) == 1:
             return exits[0]
         order = max((self.out.drafts[index].order for index in exits), default=place.shift)
-        return self._add(f"{id}{_suffix(place)}/over", id, order, 0, 0, exits, {})
+        return self._helper(f"{id}{_suffix(place)}/over", id, order, exits)
 
     # -- lists and blocks
 
@@ -491,7 +498,7 @@ class _Layouter:
         outside = dict(self.open_modes)
         if outside:
             # what is held from before the sweep is given up by whichever point comes first
-            first = begin[0] if begin else self._add(f"{name}/begin", name, node.order + place.shift, 0, 0, (), {})
+            first = begin[0] if begin else self._helper(f"{name}/begin", name, node.order + place.shift, ())
             begin = [first]
             for mode in outside:
                 self._close_mode(mode, first)
@@ -516,7 +523,7 @@ class _Layouter:
         self, name: str, action: SweepAction, run: list[tuple[int, _Place]], begin: list[int], segments: list[Segment]
     ) -> int:
         order = run[0][1].shift
-        first = self._add(f"{name}/points{_suffix(run[0][1])}", name, order, 0, 0, begin, {})
+        first = self._helper(f"{name}/points{_suffix(run[0][1])}", name, order, begin)
         before = [first]
         for _, inner in run:
             before = self._steps(action.body, before, inner)

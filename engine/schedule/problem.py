@@ -45,6 +45,8 @@ class Task:
     """It does not start before."""
     started: Ticks | None = None
     """When it has started already: it is never moved. None: still to be planned."""
+    helper: bool = False
+    """It stands for no node and takes no time: it ties others together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class Problem:
     successors: tuple[tuple[int, ...], ...] = field(init=False, repr=False, compare=False)
     topological: tuple[int, ...] = field(init=False, repr=False, compare=False)
     """An order in which every task comes after those it waits for; ties by (plan position, unit, node)."""
+    place: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """Where each task stands in it."""
 
     def __post_init__(self) -> None:
         successors: list[list[int]] = [[] for _ in self.tasks]
@@ -132,6 +136,10 @@ class Problem:
                 successors[before].append(index)
         object.__setattr__(self, "successors", tuple(tuple(found) for found in successors))
         object.__setattr__(self, "topological", _topological(self))
+        place = [0] * len(self.tasks)
+        for position, index in enumerate(self.topological):
+            place[index] = position
+        object.__setattr__(self, "place", tuple(place))
         _check(self)
 
     @property

@@ -15,21 +15,25 @@ from engine.schedule.problem import ModeHold, Problem, Span
 
 def inside(problem: Problem, first: int, last: int) -> set[int]:
     """Tasks that come after `first` and before `last`, both included."""
-    after = _reach(first, problem.successors)
-    before = _reach(last, [task.predecessors for task in problem.tasks])
-    return (after & before) | {first, last}
-
-
-def _reach(start: int, neighbours: Iterable[tuple[int, ...]]) -> set[int]:
-    lists = neighbours if isinstance(neighbours, tuple | list) else tuple(neighbours)
-    found = {start}
-    stack = [start]
+    place, low, high = problem.place, problem.place[first], problem.place[last]
+    after, stack = {first}, [first]
     while stack:
-        for other in lists[stack.pop()]:
-            if other not in found:
+        for other in problem.successors[stack.pop()]:
+            if other not in after and place[other] <= high:
+                after.add(other)
+                stack.append(other)
+    found, stack = {last}, [last]
+    while stack:
+        for other in problem.tasks[stack.pop()].predecessors:
+            if other in after and other not in found and place[other] >= low:
                 found.add(other)
                 stack.append(other)
-    return found
+    return found | {first}
+
+
+def ordered(problem: Problem, tasks: Iterable[int]) -> list[int]:
+    """Tasks, each after those it waits for."""
+    return sorted(tasks, key=problem.place.__getitem__)
 
 
 @dataclass(slots=True)
@@ -49,7 +53,7 @@ def blocks(problem: Problem) -> tuple[list[Block], list[int]]:
 
     Blocks of one unit never interleave: where spans overlap, or lie between each other's tasks, they are one block.
     """
-    position = {task: place for place, task in enumerate(problem.topological)}
+    position = problem.place
     by_unit: dict[int, list[int]] = {}
     for index in problem.topological:
         by_unit.setdefault(problem.tasks[index].unit, []).append(index)
@@ -122,15 +126,16 @@ class Safety:
             return
         self._blocks, self._own = blocks(problem)
         self._capacity = [resource.capacity for resource in problem.resources]
+        self._inside = {hold: inside(problem, hold.first, hold.last) for hold in problem.holds}
         self._phases = {hold: self._phase(hold) for hold in problem.holds}
-        self._held: dict[int, dict[int, int]] = {}
-        """Block → resource → amount held by spans."""
+        self._open: dict[int, list[Span]] = {}
+        """Block → spans it holds."""
         self._modes: dict[int, ModeHold] = {}
         """Block → the hold it is in; the latest where there are several."""
 
     def _phase(self, hold: ModeHold) -> dict[int, int]:
         problem = self._problem
-        members = inside(problem, hold.first, hold.last)
+        members = self._inside[hold]
         needs: dict[int, int] = {}
         for index in members:
             for resource, amount in problem.tasks[index].claims:
@@ -145,17 +150,13 @@ class Safety:
         if not self.needed:
             return True
         block = self._own[task]
-        held = self._held.setdefault(block, {})
-        before, mode_before = dict(held), self._modes.get(block)
-        for span in spans:
-            held[span.resource] = held.get(span.resource, 0) + span.amount
+        mode_before = self._modes.get(block)
+        self._open.setdefault(block, []).extend(spans)
         for hold in holds:
             self._modes[block] = hold
         if self._safe():
             return True
-        self._held[block] = before
-        if not before:
-            del self._held[block]
+        self._drop(block, spans)
         if mode_before is None:
             self._modes.pop(block, None)
         else:
@@ -167,46 +168,55 @@ class Safety:
         if not self.needed:
             return
         block = self._own[task]
-        held = self._held.get(block, {})
-        for span in spans:
-            held[span.resource] -= span.amount
-            if not held[span.resource]:
-                del held[span.resource]
+        self._drop(block, spans)
         for hold in holds:
             if self._modes.get(block) is hold:
                 del self._modes[block]
+
+    def _drop(self, block: int, spans: list[Span]) -> None:
+        held = self._open.get(block, [])
+        for span in spans:
+            held.remove(span)
         if not held:
-            self._held.pop(block, None)
+            self._open.pop(block, None)
 
     def _safe(self) -> bool:
         free = list(self._capacity)
-        for held in self._held.values():
-            for resource, amount in held.items():
-                free[resource] -= amount
+        held: dict[int, dict[int, int]] = {}
+        for number, spans in self._open.items():
+            mine = held[number] = {}
+            for span in spans:
+                mine[span.resource] = mine.get(span.resource, 0) + span.amount
+                free[span.resource] -= span.amount
         if min(free, default=0) < 0:
             return False
         holding = dict(self._modes)
-        active = {*self._held, *holding}
+        active = {*held, *holding}
         progress = True
         while active and progress:
             progress = False
             for number in sorted(active):
-                held = self._held.get(number, {})
+                mine = held.get(number, {})
                 phase = holding.get(number)
-                if phase is not None and self._fits(self._phases[phase], held, free):
+                if phase is not None and self._fits(self._phases[phase], mine, free):
                     del holding[number]
                     progress = True
-                    if not held:
+                    for span in self._open.get(number, ()):
+                        if span.last in self._inside[phase]:
+                            mine[span.resource] -= span.amount
+                            free[span.resource] += span.amount
+                    if not any(mine.values()):
                         active.discard(number)
                         continue
                 block = self._blocks[number]
                 alone = all(hold.mode not in block.modes for other, hold in holding.items() if other != number)
-                if number not in holding and alone and self._fits(block.needs, held, free):
-                    for resource, amount in held.items():
+                if number not in holding and alone and self._fits(block.needs, mine, free):
+                    for resource, amount in mine.items():
                         free[resource] += amount
                     active.discard(number)
                     progress = True
         return not active
 
-    def _fits(self, needs: dict[int, int], held: dict[int, int], free: list[int]) -> bool:
+    @staticmethod
+    def _fits(needs: dict[int, int], held: dict[int, int], free: list[int]) -> bool:
         return all(amount - held.get(resource, 0) <= free[resource] for resource, amount in needs.items())
