@@ -220,6 +220,21 @@ class NodeFinished:
 
 
 @dataclass(slots=True)
+class Scheduled:
+    """In which order several units are to share the bench; what came of it is told by what they held."""
+
+    t: float
+    policy: str
+    """fifo, rules or plan."""
+    makespan_s: float | None = None
+    """How long all of it is planned to take; None without a plan."""
+    lower_bound_s: float | None = None
+    """No order can take less."""
+    bars: list[tuple[str, int, float, float]] = field(default_factory=list)
+    """(resource, unit, start, end) of what is planned to be held."""
+
+
+@dataclass(slots=True)
 class Held:
     """A unit has given back something that other units may use too; only in runs of several units."""
 
@@ -303,6 +318,7 @@ Document = (
     | Logged
     | Attached
     | NodeFinished
+    | Scheduled
     | Held
     | Waited
     | UnitFinished

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,23 @@ LimitsOption = Annotated[
 ]
 
 
+class ScheduleChoice(StrEnum):
+    AUTO = "auto"
+    FIFO = "fifo"
+    RULES = "rules"
+    PLAN = "plan"
+
+
+ScheduleOption = Annotated[
+    ScheduleChoice,
+    typer.Option("--schedule", help="How units share the bench: first come first served, by rules, or by a plan."),
+]
+OptimizeOption = Annotated[
+    str,
+    typer.Option(
+        "--optimize", metavar="BUDGET", help="What planning several units is worth: 5s, or iters:2000 (repeatable)."
+    ),
+]
 DutOption = Annotated[
     list[str] | None,
     typer.Option("--dut", metavar="SERIAL", help="A unit under test; several run side by side, each at a site."),
@@ -93,6 +111,8 @@ def run(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Write an HTML report of each run.")] = False,
+    schedule: ScheduleOption = ScheduleChoice.AUTO,
+    optimize: OptimizeOption = "iters:300",
     speed: Annotated[
         float, typer.Option("--speed", min=0.001, max=1e6, help="Simulated seconds a real one, on `clock: wall`.")
     ] = 1.0,
@@ -130,6 +150,8 @@ def run(
         "description": description,
         "meta": pairs(meta, "--meta", "key=value"),
         "speed": speed,
+        "schedule": schedule.value,
+        "optimize": optimize,
         "cleanup_timeout_s": settings.values.cleanup_timeout,
         "plugins": tuple(settings.values.plugins),
         "settings": settings.plain(),
@@ -205,7 +227,14 @@ def _one_run(prepared: Prepared, journal: Journal, project: Project, *, as_json:
 
     plan = prepared.plan
     planned_s = None
-    if plan.clock == "wall" and plan.size <= MOST_PREDICTED:
+    order = None
+    if len(prepared.units) > 1:
+        from engine.run.scheduling import ordering
+
+        order = ordering(prepared, journal)
+        if order.planned is not None:
+            planned_s = order.planned.makespan_s
+    elif plan.clock == "wall" and plan.size <= MOST_PREDICTED:
         from engine.run.predict import predict
 
         prediction = predict(prepared)
@@ -225,7 +254,7 @@ def _one_run(prepared: Prepared, journal: Journal, project: Project, *, as_json:
         if logging.file is not None:
             log = LogFile(project.root / logging.file, logging.level, logging.format)
             listeners.append(stack.enter_context(log))
-        return carry_through(prepared, journal, listeners=listeners)
+        return carry_through(prepared, journal, listeners=listeners, ordering=order)
 
 
 def _tell(

@@ -21,7 +21,7 @@ P90 = 1.2816
 
 
 def estimates(prepared: Prepared, journal: JournalReader | None = None) -> dict[str, Estimate]:
-    """By the id of the template node. What history does not know is found by a simulated run of one unit."""
+    """By the id of the template node. What history does not know is found by a simulated run."""
     plan = prepared.plan
     found: dict[str, Estimate] = {}
     if journal is not None:
@@ -42,11 +42,11 @@ def _from_history(duration: NodeDuration) -> Estimate:
 
 
 def _simulated(prepared: Prepared) -> Mapping[str, Estimate]:
-    """One unit, alone on the simulated bench."""
-    alone = replace(prepared, units=prepared.units[:1])
+    """Two units on the simulated bench, so that what it costs to take turns is counted."""
+    few = replace(prepared, units=prepared.units[:2])
     return {
         one.node: Estimate(one.total_s / one.count, 0.0, one.total_s / one.count, "simulated")
-        for one in predict(alone).nodes
+        for one in predict(few).nodes
         if one.count
     }
 

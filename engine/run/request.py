@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from schemas.documents import Outcome, Tally
 
@@ -38,6 +38,10 @@ class RunRequest:
     speed: float = 1.0
     """Simulated seconds a real one, on the wall clock."""
     cleanup_timeout_s: float = 30.0
+    schedule: Literal["auto", "fifo", "rules", "plan"] = "auto"
+    """How several units are ordered; auto: by a plan."""
+    optimize: str = "iters:300"
+    """What planning is worth: `5s`, or `iters:N`, which gives the same plan every time."""
     plugins: tuple[str, ...] = ()
     """Modules that `python:` steps may use."""
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.bench import InstrumentBench
 from engine.clock import VirtualClock, WallClock
@@ -47,6 +47,9 @@ from schemas.documents import (
     Tally,
 )
 from schemas.library import Library
+
+if TYPE_CHECKING:
+    from engine.run.scheduling import Ordering
 
 
 class _Culprit:
@@ -125,8 +128,11 @@ def run(
     control: Control | None = None,
     recorder: Recorder | None = None,
     run_id: str | None = None,
+    ordering: Ordering | None = None,
 ) -> RunSummary:
     """Carry a prepared run through. Recorded in `journal`, or in `recorder`, or only heard by `listeners`.
+
+    `ordering` says in which order several units share the bench; without it, who asks first is served first.
 
     Raises StoreError where nothing could be recorded at all; what goes wrong later is the run's outcome.
     """
@@ -143,7 +149,7 @@ def run(
     facts = environment(prepared.root) if journal is not None else {}
     try:
         with interruptible(steering), calm_garbage_collector():
-            return _Execution(prepared, clock, kept, listeners, steering, own_id, facts).carry_out()
+            return _Execution(prepared, clock, kept, listeners, steering, own_id, facts, ordering).carry_out()
     finally:
         clock.close()
         kept.close()
@@ -161,8 +167,10 @@ class _Execution:
         control: Control,
         run_id: str,
         facts: Mapping[str, Any],
+        ordering: Ordering | None,
     ) -> None:
         self.facts = facts
+        self.ordering = ordering
         self.prepared = prepared
         self.clock = clock
         self.recorder = recorder
@@ -207,6 +215,7 @@ class _Execution:
                     listeners=self.listeners,
                     python=call_plugin,
                     seat=self._seat,
+                    **self._order(),
                 )
                 result = dispatcher.run()
         except StoreError:
@@ -232,6 +241,14 @@ class _Execution:
             yield
         finally:
             self.bench.close_all()
+
+    def _order(self) -> dict[str, Any]:
+        """What the dispatcher is told of the order of several units."""
+        ordering = self.ordering
+        if ordering is None or len(self.prepared.units) < 2:
+            return {}
+        self.emit(ordering.document(self.clock.now))
+        return {"policy": ordering.rank(), "estimates": ordering.duration}
 
     def _seat(self, unit: UnitUnderTest) -> None:
         """A unit takes its site: the bench knows it from now on, and a simulated one has it where the last one was."""

@@ -7,12 +7,21 @@ fill a gap only until the first one before it that still has to come.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from engine.core.errors import UsageError
 from engine.dispatch.policy import AsPlanned, FirstComeFirstServed, MostWorkLeft, Policy, ScheduleName
 from engine.plan.model import Plan
+from engine.run.estimates import estimates
 from engine.schedule import Budget, Estimate, InvalidProblem, PlannedOrder, plan_order
 from engine.schedule.schedule import orders
+from schemas.documents import Scheduled
+
+if TYPE_CHECKING:
+    from engine.run.runner import Prepared
+    from engine.store import JournalReader
 
 DEFAULT_BUDGET = "iters:300"
 """What planning a run is worth where nobody says: reproducible, and a moment on any machine."""
@@ -71,11 +80,69 @@ class Guide:
         self._begun.update(index for index, task in enumerate(self.planned.problem.tasks) if task.unit == unit)
 
 
+MOST_BARS = 5_000
+
+
+def ordering(prepared: Prepared, journal: JournalReader | None = None) -> Ordering:
+    """How the units of a run are to be ordered. Raises InvalidProblem for units that cannot share this bench.
+
+    On the virtual clock history is not looked at, so that the same files and seed give the same order.
+    """
+    wish = prepared.request.schedule
+    count = len(prepared.units)
+    if count < 2 or wish == "fifo":
+        return Ordering("fifo")
+    known = estimates(prepared, journal if prepared.plan.clock == "wall" else None)
+    if wish == "rules":
+        return Ordering("rules", None, known)
+    return Ordering("plan", planned_order(prepared.plan, count, known, prepared.request.optimize), known)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """What the dispatcher is told of the order of units."""
+
+    policy: ScheduleName
+    planned: PlannedOrder | None = None
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+
+    def rank(self) -> Policy:
+        """A fresh policy: it notes what has happened, so it serves one run."""
+        return policy_for(self.policy, self.planned)
+
+    def duration(self, unit: int, node: str, order: int) -> float | None:
+        """How long a node is expected to take, seconds; None where nobody knows."""
+        found = self.estimates.get(node.partition("[")[0])
+        return None if found is None else found.mean_s
+
+    def document(self, t: float) -> Scheduled:
+        """For the journal."""
+        if self.planned is None:
+            return Scheduled(t, self.policy)
+        bars = list(planned_bars(self.planned))
+        return Scheduled(t, self.policy, self.planned.makespan_s, self.planned.lower_bound_s, bars[:MOST_BARS])
+
+
+def planned_bars(planned: PlannedOrder) -> Iterator[tuple[str, int, float, float]]:
+    """(resource, unit, start, end) of every task on every resource it takes, by resource and start."""
+    problem, schedule = planned.problem, planned.schedule
+    for resource, queue in zip(problem.resources, orders(problem, schedule), strict=True):
+        if resource.kind == "sweep":
+            continue
+        for task in queue:
+            start, end = problem.seconds(schedule.starts[task]), problem.seconds(schedule.ends[task])
+            yield resource.name, problem.tasks[task].unit, start, end
+
+
 def planned_order(
-    plan: Plan, units: int, estimates: Mapping[str, Estimate], budget: Budget | str = DEFAULT_BUDGET
+    plan: Plan, units: int, known: Mapping[str, Estimate], budget: Budget | str = DEFAULT_BUDGET
 ) -> PlannedOrder:
-    """The best order found within the budget. Raises InvalidProblem."""
-    return plan_order(plan, units, estimates, budget)
+    """The best order found within the budget. Raises InvalidProblem, UsageError for a budget that is none."""
+    try:
+        asked = Budget.parse(budget) if isinstance(budget, str) else budget
+    except ValueError as error:
+        raise UsageError(str(error), "write `--optimize 5s` or `--optimize iters:2000`") from None
+    return plan_order(plan, units, known, asked)
 
 
 def policy_for(schedule: ScheduleName, planned: PlannedOrder | None) -> Policy:

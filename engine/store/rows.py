@@ -31,6 +31,7 @@ from schemas.documents import (
     RunFinished,
     RunStarted,
     SafeState,
+    Scheduled,
     Tally,
     UnitFinished,
     UnitStarted,
@@ -233,6 +234,12 @@ class Group:
                 kind = type(d).__name__
                 self.events.append(
                     (number, kind, d.t1, self.wall, kind.lower(), "debug", d.unit, d.node, d.resource, data),
+                )
+            case Scheduled():
+                message = f"order of several units: {d.policy}"
+                data = dumps(asdict(d))
+                self.events.append(
+                    (number, "Scheduled", d.t, self.wall, "schedule", "debug", None, "", message, data),
                 )
             case InstrumentOpened():
                 message = f"{d.instrument.name}: {d.instrument.identity}"
