@@ -83,6 +83,20 @@ def pairs(given: list[str] | None, option: str, form: str = "name=value") -> dic
     return found
 
 
+def seconds_of(text: str, option: str) -> float:
+    """A time as typed: `50ms`, `2 s`, `0`. Raises UsageError."""
+    from engine.core.errors import UsageError
+    from schemas.quantity import QuantityError, parse_quantity, parse_unit
+
+    try:
+        seconds = parse_quantity(text, parse_unit("s")).value
+    except QuantityError as error:
+        raise UsageError(f"{option} {text}: {error.message}", error.help) from None
+    if seconds < 0:
+        raise UsageError(f"{option} {text}: a time cannot be negative")
+    return seconds
+
+
 def run(
     sequences: Annotated[list[str], typer.Argument(metavar="SEQ", help="Sequences, by id or path.")],
     station: StationOption = None,
@@ -113,6 +127,9 @@ def run(
     report: Annotated[bool, typer.Option("--report", help="Write an HTML report of each run.")] = False,
     schedule: ScheduleOption = ScheduleChoice.AUTO,
     optimize: OptimizeOption = "iters:300",
+    replan: Annotated[
+        str, typer.Option("--replan", metavar="TIME", help="What planning again is worth when a run drifts; 0: never.")
+    ] = "50ms",
     speed: Annotated[
         float, typer.Option("--speed", min=0.001, max=1e6, help="Simulated seconds a real one, on `clock: wall`.")
     ] = 1.0,
@@ -152,6 +169,7 @@ def run(
         "speed": speed,
         "schedule": schedule.value,
         "optimize": optimize,
+        "replan_s": seconds_of(replan, "--replan"),
         "cleanup_timeout_s": settings.values.cleanup_timeout,
         "plugins": tuple(settings.values.plugins),
         "settings": settings.plain(),

@@ -42,6 +42,8 @@ class RunRequest:
     """How several units are ordered; auto: by a plan."""
     optimize: str = "iters:300"
     """What planning is worth: `5s`, or `iters:N`, which gives the same plan every time."""
+    replan_s: float = 0.05
+    """What planning again is worth when a run has drifted from its plan, seconds; 0: never."""
     plugins: tuple[str, ...] = ()
     """Modules that `python:` steps may use."""
     settings: Mapping[str, Any] = field(default_factory=dict)

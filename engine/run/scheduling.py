@@ -16,6 +16,7 @@ from engine.dispatch.policy import AsPlanned, FirstComeFirstServed, MostWorkLeft
 from engine.plan.model import Plan
 from engine.run.estimates import estimates
 from engine.schedule import Budget, Estimate, InvalidProblem, PlannedOrder, plan_order
+from engine.schedule.replan import Happened, replan
 from engine.schedule.schedule import orders
 from schemas.documents import Scheduled
 
@@ -25,23 +26,40 @@ if TYPE_CHECKING:
 
 DEFAULT_BUDGET = "iters:300"
 """What planning a run is worth where nobody says: reproducible, and a moment on any machine."""
+DRIFT = 0.01
+"""Share of the whole plan by which a node may end early or late before the rest is planned again."""
+REPLAN_ITERATIONS = 40
+"""On the virtual clock a new plan is bounded by iterations, so that the same seed gives the same order."""
+Node = tuple[int, int]
+"""(unit, position in the fully expanded plan)"""
 
 
 class Guide:
-    """Answers the dispatcher from a planned order, and notes what has come to pass."""
+    """Answers the dispatcher from a planned order, notes what has come to pass, and plans again when that has drifted."""
 
-    def __init__(self, planned: PlannedOrder) -> None:
+    def __init__(self, planned: PlannedOrder, replan: Budget | None = None) -> None:
+        """`replan`: what a new plan is worth while the run is under way; None: the first one stands."""
+        self.replans = 0
+        self.replan_failed = False
+        self._budget = replan
+        self._tolerance_s = DRIFT * planned.makespan_s
+        """How far a node may end from its plan before the rest is planned again."""
+        self._not_before = 0.0
+        self._orders: dict[tuple[int, str], int] = {}
+        self._running: dict[Node, float] = {}
+        self._over: dict[Node, tuple[float, float]] = {}
+        self._gone: set[int] = set()
+        self._follow(planned)
+
+    def _follow(self, planned: PlannedOrder) -> None:
         self.planned = planned
-        problem, schedule = planned.problem, planned.schedule
-        self._queues = orders(problem, schedule)
+        self._queues = orders(planned.problem, planned.schedule)
         """For each resource its tasks by planned start."""
         self._heads = [0] * len(self._queues)
-        self._place: dict[tuple[int, int], int] = {}
-        for resource, queue in enumerate(self._queues):
-            for position, task in enumerate(queue):
-                self._place[resource, task] = position
+        self._place = {
+            (resource, task): place for resource, queue in enumerate(self._queues) for place, task in enumerate(queue)
+        }
         self._begun: set[int] = set()
-        self._orders: dict[tuple[int, str], int] = {}
 
     def priority(self, unit: int, node: str, order: int) -> float:
         """Planned start, seconds."""
@@ -68,16 +86,54 @@ class Guide:
 
     def started(self, unit: int, node: str, now: float) -> None:
         order = self._orders.get((unit, node))
-        task = None if order is None else self.planned.task_of(unit, order)
+        if order is None:
+            return
+        self._running[unit, order] = now
+        task = self.planned.task_of(unit, order)
         if task is not None:
             self._begun.add(task)
 
     def finished(self, unit: int, node: str, now: float) -> None:
-        self._orders.pop((unit, node), None)
+        order = self._orders.pop((unit, node), None)
+        if order is None:
+            return
+        began = self._running.pop((unit, order), now)
+        self._over[unit, order] = (began, now)
+        if self._budget is None or now < self._not_before:
+            return
+        expected = self.planned.expected_end(unit, node, order)
+        if expected is not None and abs(now - expected) > self._tolerance_s:
+            self._again(now)
 
     def left(self, unit: int, now: float) -> None:
-        """Nothing of this unit comes any more."""
-        self._begun.update(index for index, task in enumerate(self.planned.problem.tasks) if task.unit == unit)
+        """Nothing of this unit comes any more: one that left early leaves gaps for the others."""
+        self._gone.add(unit)
+        problem = self.planned.problem
+        missed = 0
+        for index, task in enumerate(problem.tasks):
+            if task.unit == unit and index not in self._begun:
+                missed += task.duration
+                self._begun.add(index)
+        if self._budget is not None and problem.seconds(missed) > self._tolerance_s:
+            self._again(now)
+
+    def _again(self, now: float) -> None:
+        """Plan what is left; the old order, gone through from now, is among what is compared."""
+        assert self._budget is not None
+        self._not_before = now + self._tolerance_s
+        happened = Happened(now, dict(self._running), dict(self._over), frozenset(self._gone))
+        try:
+            planned = replan(self.planned, happened, self._budget)
+        except Exception:  # noqa: BLE001  a planner that fails must not take a run with it: the old order goes on
+            self._budget = None
+            self.replan_failed = True
+            return
+        self.replans += 1
+        self._follow(planned)
+        for unit, order in self._running:
+            task = planned.task_of(unit, order)
+            if task is not None:
+                self._begun.add(task)
 
 
 MOST_BARS = 5_000
@@ -95,7 +151,11 @@ def ordering(prepared: Prepared, journal: JournalReader | None = None) -> Orderi
     known = estimates(prepared, journal if prepared.plan.clock == "wall" else None)
     if wish == "rules":
         return Ordering("rules", None, known)
-    return Ordering("plan", planned_order(prepared.plan, count, known, prepared.request.optimize), known)
+    planned = planned_order(prepared.plan, count, known, prepared.request.optimize)
+    again = Budget(iterations=REPLAN_ITERATIONS)
+    if prepared.plan.clock == "wall" and prepared.request.replan_s:
+        again = Budget(seconds=prepared.request.replan_s)
+    return Ordering("plan", planned, known, again if prepared.request.replan_s else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +165,12 @@ class Ordering:
     policy: ScheduleName
     planned: PlannedOrder | None = None
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    replan: Budget | None = None
+    """What planning again is worth when the run has drifted; None: never."""
 
     def rank(self) -> Policy:
         """A fresh policy: it notes what has happened, so it serves one run."""
-        return policy_for(self.policy, self.planned)
+        return policy_for(self.policy, self.planned, self.replan)
 
     def duration(self, unit: int, node: str, order: int) -> float | None:
         """How long a node is expected to take, seconds; None where nobody knows."""
@@ -145,13 +207,13 @@ def planned_order(
     return plan_order(plan, units, known, asked)
 
 
-def policy_for(schedule: ScheduleName, planned: PlannedOrder | None) -> Policy:
+def policy_for(schedule: ScheduleName, planned: PlannedOrder | None, replan: Budget | None = None) -> Policy:
     """The rule by which the dispatcher ranks those who wait."""
     match schedule:
         case "fifo":
             return FirstComeFirstServed()
         case "plan" if planned is not None:
-            return AsPlanned(Guide(planned))
+            return AsPlanned(Guide(planned, replan))
         case _:
             return MostWorkLeft()
 
