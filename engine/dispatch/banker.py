@@ -1,9 +1,10 @@
 """Whether everybody who holds something can still finish: the check that makes deadlock impossible.
 
-A state is safe when there is an order in which all who hold something can get all they may still need, one after the other.
-A unit that holds a mode need only be able to finish with its present value: it gives it up before it waits for another one,
-and keeps the rest. Finishing and giving up only ever free things, so trying in any order finds an order if there is one
-(the banker's algorithm: E. W. Dijkstra, EWD 623, 1977; the phases are ours).
+A state is safe when there is an order in which all who hold something can get all they may still need, one after the other
+(the banker's algorithm: E. W. Dijkstra, EWD 623, 1977). A unit that holds a mode need only be able to finish with its present
+value: it gives it up before it waits for another one, and keeps the rest (the phases are ours). Finishing only ever frees
+things, so it is done as soon as it can be; giving up a mode may leave a unit with more than it has now, so there all orders
+are tried.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from engine.dispatch.locks import Amounts, Need
 
 Holder = tuple[Amounts, frozenset[str], Need]
 """(spans held, instruments of which it holds a value, what it may still need)."""
+NO_MODES: frozenset[str] = frozenset()
+MOST_TRIES = 64
+"""Orders of giving up modes that are tried; a state for which none of them works counts as unsafe."""
 
 
 def is_safe(capacity: Mapping[str, int], holders: Sequence[Holder]) -> bool:
@@ -27,45 +31,72 @@ def is_safe(capacity: Mapping[str, int], holders: Sequence[Holder]) -> bool:
             work[resource] = work.get(resource, capacity.get(resource, 1)) - amount
         for mode in modes:
             agreeing[mode] = agreeing.get(mode, 0) + 1
-    left = list(holders)
-    while left:
-        for place, (held, modes, need) in enumerate(left):
-            if _fits(need.most, need.modes, held, modes, work, agreeing, capacity):
-                for resource, amount in held.items():
-                    work[resource] += amount
-                for mode in modes:
-                    agreeing[mode] -= 1
-                del left[place]
-                break
-        else:
+    return _Walk(capacity).ends(list(holders), work, agreeing)
+
+
+class _Walk:
+    """Follows the holders to their ends."""
+
+    def __init__(self, capacity: Mapping[str, int]) -> None:
+        self._capacity = capacity
+        self._tries = MOST_TRIES
+
+    def ends(self, left: list[Holder], work: dict[str, int], agreeing: dict[str, int]) -> bool:
+        while left:
             for place, (held, modes, need) in enumerate(left):
-                if (
-                    modes
-                    and need.phase is not None
-                    and _fits(need.phase, need.phase_modes - modes, held, modes, work, agreeing, capacity)
-                ):
+                if self._fits(need.most, held, work) and _agrees(need.modes, modes, agreeing):
                     for resource, amount in held.items():
-                        work[resource] += amount - need.after.get(resource, 0)
+                        work[resource] += amount
                     for mode in modes:
                         agreeing[mode] -= 1
-                    left[place] = (need.after, frozenset(), need)
+                    del left[place]
                     break
             else:
+                able = [
+                    place
+                    for place, (held, modes, need) in enumerate(left)
+                    if need.phase is not None and need.mode in modes and self._fits(need.phase, held, work)
+                ]
+                for place in able:
+                    held, _, need = left[place]
+                    if all(amount <= held.get(resource, 0) for resource, amount in need.after.items()):
+                        self._give_up(place, left, work, agreeing)
+                        break
+                else:
+                    return self._any_order(able, left, work, agreeing)
+        return True
+
+    def _any_order(
+        self, able: Sequence[int], left: list[Holder], work: Mapping[str, int], agreeing: Mapping[str, int]
+    ) -> bool:
+        """Whether it works when one of these gives up its mode next and ends up with more than it has now."""
+        for place in able:
+            if not self._tries:
                 return False
-    return True
+            self._tries -= 1
+            then, free, agreed = list(left), dict(work), dict(agreeing)
+            self._give_up(place, then, free, agreed)
+            if self.ends(then, free, agreed):
+                return True
+        return False
+
+    def _give_up(self, place: int, left: list[Holder], work: dict[str, int], agreeing: dict[str, int]) -> None:
+        held, modes, need = left[place]
+        for resource in {*held, *need.after}:
+            before = work.get(resource, self._capacity.get(resource, 1))
+            work[resource] = before + held.get(resource, 0) - need.after.get(resource, 0)
+        agreeing[need.mode] -= 1
+        left[place] = (need.after, modes - {need.mode}, need)
+
+    def _fits(self, most: Amounts, held: Amounts, work: Mapping[str, int]) -> bool:
+        """Whether a unit can get this much beside what the others hold."""
+        for resource, amount in most.items():
+            free = work.get(resource)
+            if amount - held.get(resource, 0) > (self._capacity.get(resource, 1) if free is None else free):
+                return False
+        return True
 
 
-def _fits(
-    most: Amounts,
-    wanted: frozenset[str],
-    held: Amounts,
-    modes: frozenset[str],
-    work: Mapping[str, int],
-    agreeing: Mapping[str, int],
-    capacity: Mapping[str, int],
-) -> bool:
-    """Whether a unit can get this much and these modes beside what the others hold."""
-    for resource, amount in most.items():
-        if amount - held.get(resource, 0) > work.get(resource, capacity.get(resource, 1)):
-            return False
+def _agrees(wanted: frozenset[str], modes: frozenset[str], agreeing: Mapping[str, int]) -> bool:
+    """Whether nobody else holds a value of what a unit may want to change."""
     return all(agreeing.get(mode, 0) <= (mode in modes) for mode in wanted)

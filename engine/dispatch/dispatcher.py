@@ -148,7 +148,7 @@ class Dispatcher:
         self._emitter = Emitter(recorder, listeners, self._control)
         self._seat = seat
         several = len(units) > 1
-        needs = PlanNeeds(plan) if several else None
+        needs = PlanNeeds(plan.root, plan.instruments, plan.resources) if several else None
         order = policy or FirstComeFirstServed()
         if locks is None:
             tuned: AbstractSet[str] = needs.tuned if needs is not None else frozenset()

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.core.clock import Clock
 from engine.dispatch.frame import Want
-from engine.dispatch.locks import Locks, Need, Span, Ticket
+from engine.dispatch.locks import Foresight, Locks, Span, Ticket
 from engine.dispatch.policy import Policy
 
 Estimates = Callable[[int, str, int], "float | None"]
@@ -54,7 +54,7 @@ class Gate:
         *,
         joins: tuple[str, ...] = (),
         opens: tuple[Span, ...] = (),
-        need: Callable[[], Need] | None = None,
+        need: Foresight | None = None,
         patient: bool = True,
     ) -> Generator[Any, Any, Ticket]:
         """Wait until all of it is had at once; interrupted, it leaves the line. Raises InstrumentError under quarantine.
@@ -101,11 +101,6 @@ class Gate:
             return False
         self._clock.after_instant(self._pass)
         return True
-
-    def declare(self, unit: int, need: Need) -> None:
-        """What a unit still needs has become less."""
-        self._locks.declare(unit, need)
-        self._clock.after_instant(self._pass)
 
     def busy(self, resource: str, unit: int = -1) -> bool:
         """Whether a node acts on it now, or another unit holds it."""

@@ -6,7 +6,7 @@ has something of its own at a time is never asked for it again. Exists only in r
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -177,7 +177,9 @@ class Holdings:
         unit = self._unit
         asked = unit.clock.now
         unit.emitter.commit()
-        need = (lambda: self.need(scope, opens)) if opens else None
+        for span in opens:
+            span.scope = scope
+        need = self.need if opens else None
         ticket = yield from self._gate.acquire(
             unit.number, id, order, wants, joins=joins, opens=opens, need=need, patient=patient
         )
@@ -221,42 +223,40 @@ class Holdings:
 
     # -- what it may still need
 
-    def need(self, scope: Scope, opens: tuple[Span, ...] = ()) -> Need:
-        """Until the unit holds nothing any more, if it held these too."""
-        holding = list(self._scopes)
-        if opens and scope not in holding:
-            holding.append(scope)
-        outermost = [one for one in holding if not any(other in holding for other in _outside(one))]
+    def need(self, spans: Sequence[Span]) -> Need:
+        """Until the unit holds nothing any more, if it holds these."""
+        scopes: dict[int, Scope] = {id(span.scope): span.scope for span in spans}
+        outermost = [one for one in scopes.values() if not any(id(other) in scopes for other in _outside(one))]
         if len(outermost) == 1:
             most, modes = outermost[0].needs.most, outermost[0].needs.modes
         else:
             most, modes = self._sum(outermost), frozenset().union(*(one.needs.modes for one in outermost))
-        spans = [(one, span) for one in holding for span in one.spans] + [
-            (scope, span) for span in opens if span not in scope.spans
-        ]
-        agreed = [(one, span) for one, span in spans if span.kind == "mode"]
-        if len(agreed) != 1 or len(outermost) != 1:
+        # what is given up next is a value beside which its group wants no other: for two, one would be kept while waiting
+        phases = [span for span in spans if span.kind == "mode" and span.scope.needs.modes == {span.resource}]
+        if len(phases) != 1:
             return Need(most, modes)
-        where = agreed[0][0]
-        kept = where.needs.kept
-        now: dict[str, int] = {}
-        after: dict[str, int] = {}
-        for one, span in spans:
-            if span.kind == "mode":
+        where, mode = phases[0].scope, phases[0].resource
+        phase = dict(where.needs.most)
+        after = dict(where.needs.kept)
+        for span in spans:
+            scope, resource, amount = span.scope, span.resource, span.amount
+            if span.kind == "mode" or where in _outside(scope):
                 continue
-            now[span.resource] = max(now.get(span.resource, 0), span.amount)
-            if span.resource in kept or where not in _outside(one):
-                after[span.resource] = max(after.get(span.resource, 0), span.amount)
-        if any(amount > now.get(resource, 0) for resource, amount in kept.items()):
-            return Need(most, modes)  # it may begin to hold more and keep that: only the end is certain
-        return Need(most, modes, where.needs.most, where.needs.modes, after)
+            after[resource] = max(after.get(resource, 0), amount)
+            if scope is where or scope in _outside(where):
+                phase[resource] = max(phase.get(resource, 0), amount)
+            else:  # in another branch: that comes on top
+                phase[resource] = min(phase.get(resource, 0) + amount, self._capacity(resource))
+        return Need(most, modes, phase, mode, after)
+
+    def _capacity(self, resource: str) -> int:
+        return self._unit.plan.resources.get(resource, 1)
 
     def _sum(self, scopes: list[Scope]) -> dict[str, int]:
         total: dict[str, int] = {}
-        capacity = self._unit.plan.resources
         for scope in scopes:
             for resource, amount in scope.needs.most.items():
-                total[resource] = min(total.get(resource, 0) + amount, capacity.get(resource, 1))
+                total[resource] = min(total.get(resource, 0) + amount, self._capacity(resource))
         return total
 
     # -- giving up
@@ -271,8 +271,6 @@ class Holdings:
             value = span.value if span.kind == "mode" else None
             held = Held(unit.number, span.resource, span.kind, span.node, span.since, unit.clock.now, value)
             unit.emitter.note(held)
-        if self._scopes:
-            self._gate.declare(self._unit.number, self.need(self._scopes[0]))
 
     def give_up(self, claims: tuple[Claim, ...]) -> None:
         """Hold these no longer, wherever it was begun."""

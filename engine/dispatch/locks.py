@@ -6,7 +6,7 @@ instrument it drives or took by hand, or its part in a value on which units agre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -25,10 +25,11 @@ class Need:
     modes: frozenset[str] = frozenset()
     """Instruments of which it may want other values."""
     phase: Amounts | None = None
-    """The same until it gives up the one mode it holds; None where that cannot be said: it may keep it to the end."""
-    phase_modes: frozenset[str] = frozenset()
+    """The same until it gives up `mode`; None where it may keep all it has to the end."""
+    mode: str = ""
+    """The instrument whose value it gives up next."""
     after: Amounts = field(default_factory=dict)
-    """What it keeps when it gives up that mode."""
+    """What it keeps then."""
 
 
 class NotNow(Exception):
@@ -38,7 +39,7 @@ class NotNow(Exception):
 class Span:
     """Is asked for with a ticket, open, closed."""
 
-    __slots__ = ("amount", "kind", "node", "open", "resource", "since", "unit", "value")
+    __slots__ = ("amount", "kind", "node", "open", "resource", "scope", "since", "unit", "value")
 
     def __init__(
         self, unit: int, resource: str, kind: SpanKind, node: str = "", amount: int = 1, value: Any = None
@@ -51,8 +52,14 @@ class Span:
         self.amount = amount
         self.value = value
         """Of a mode: the value agreed on."""
+        self.scope: Any = None
+        """With what it ends; means nothing here."""
         self.since = 0.0
         self.open = False
+
+
+Foresight = Callable[[Sequence[Span]], Need]
+"""What a unit that holds these may still need."""
 
 
 class Ticket:
@@ -74,7 +81,7 @@ class Ticket:
         *,
         joins: tuple[str, ...] = (),
         opens: tuple[Span, ...] = (),
-        need: Callable[[], Need] | None = None,
+        need: Foresight | None = None,
         duration_s: float | None = None,
     ) -> None:
         self.unit = unit
@@ -87,7 +94,7 @@ class Ticket:
         self.opens = opens
         """What the unit goes on holding after the node."""
         self.need = need
-        """What it may then still need; asked for at the moment of the decision."""
+        """What the unit may then still need."""
         self.duration_s = duration_s
         """How long the node will take, estimated; None: nobody knows."""
         self.since = since
@@ -131,10 +138,6 @@ class Locks(Protocol):
 
     def close(self, span: Span) -> bool:
         """Give up what a unit held; asking twice is asking once. True where it changed something."""
-        ...
-
-    def declare(self, unit: int, need: Need) -> None:
-        """What a unit still needs has become less, because it closed a span and holds others."""
         ...
 
     def busy(self, resource: str, unit: int = -1) -> bool:

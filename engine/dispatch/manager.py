@@ -16,7 +16,7 @@ from typing import Any
 from engine.core.errors import InstrumentError, StepError
 from engine.dispatch.allocation import Allocation, Context
 from engine.dispatch.banker import Holder, is_safe
-from engine.dispatch.locks import Amounts, Need, NotNow, Span, Ticket
+from engine.dispatch.locks import Amounts, Foresight, Need, NotNow, Span, Ticket
 from engine.dispatch.policy import AGED_AFTER_S, Policy
 
 TRANSITIONS = 2.0
@@ -58,6 +58,7 @@ class AllAtOnceLocks:
         self._aged_after_s = policy.aged_after_s if aged_after_s is None else aged_after_s
         self._waiting: list[Ticket] = []
         self._needs: dict[int, Need] = {}
+        self._foresight: dict[int, Foresight] = {}
         self._quarantined: dict[str, str] = {}
         self._transition_s: dict[str, float] = {}
         """The longest a change of a value has taken in this run."""
@@ -171,7 +172,7 @@ class AllAtOnceLocks:
                 reserved.amounts[resource] = reserved.amounts.get(resource, 0) + more
         reserved.limits.append((frozenset(resources), self._expected(ticket, resources, now)))
         if ticket.opens and ticket.need is not None:
-            need = ticket.need()
+            need = self._need(ticket)
             reserved.needs.update(need.most)
             reserved.needs.update(need.modes)
 
@@ -227,16 +228,24 @@ class AllAtOnceLocks:
             else:
                 total = allocation.spans.get(span.resource, {}).get(unit, 0) + span.amount
                 held[span.resource] = min(total, allocation.most(span.resource))
-        holders: list[Holder] = [(held, frozenset(modes), ticket.need())]
+        holders: list[Holder] = [(held, frozenset(modes), self._need(ticket))]
         for other in others:
             agreed = frozenset(allocation.agreed.get(other, ()))
             holders.append((allocation.held.get(other, NOTHING), agreed, self._needs[other]))
         return is_safe(allocation.capacity, holders)
 
+    def _need(self, ticket: Ticket) -> Need:
+        """What its unit may still need once it is granted."""
+        if ticket.need is None:
+            return Need()
+        return ticket.need((*self._allocation.open.get(ticket.unit, ()), *ticket.opens))
+
     def _take(self, ticket: Ticket, now: float) -> None:
         ticket.granted, ticket.granted_at = True, now
         if ticket.opens:
-            self._needs[ticket.unit] = ticket.need() if ticket.need is not None else Need()
+            self._needs[ticket.unit] = self._need(ticket)
+            if ticket.need is not None:
+                self._foresight[ticket.unit] = ticket.need
         self._allocation.take(ticket, now)
         self._policy.started(ticket, now)
 
@@ -266,13 +275,12 @@ class AllAtOnceLocks:
         if not span.open:
             return False
         self._allocation.close(span)
-        if not self._allocation.open.get(span.unit):
+        left = self._allocation.open.get(span.unit)
+        if not left:
             self._needs.pop(span.unit, None)
+        elif (foresight := self._foresight.get(span.unit)) is not None:
+            self._needs[span.unit] = foresight(left)
         return True
-
-    def declare(self, unit: int, need: Need) -> None:
-        if self._allocation.open.get(unit):
-            self._needs[unit] = need
 
     # -- looking
 

@@ -7,8 +7,9 @@ side. Instruments of a unit's own site are left out: nobody else can be in the w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from engine.core.bench import InstrumentSpec
 from engine.plan.model import (
     Block,
     CallAction,
@@ -17,7 +18,6 @@ from engine.plan.model import (
     IfAction,
     Node,
     ParallelAction,
-    Plan,
     QueryAction,
     RepeatAction,
     SetAction,
@@ -40,6 +40,8 @@ class Needs:
     """Instruments on whose value the units have to agree, wherever a value of theirs may be set or the whole be held."""
     changing: Mapping[str, int] | None = None
     """Of a list: spans of groups inside that may be open when a mode is given up there."""
+    spans: Amounts = field(default_factory=dict)
+    """Everything that is begun to be held anywhere inside."""
 
 
 NOTHING = Needs({}, {})
@@ -48,16 +50,16 @@ NOTHING = Needs({}, {})
 class PlanNeeds:
     """Worked out once for each block."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._capacity = plan.resources
+    def __init__(self, root: Block, instruments: Mapping[str, InstrumentSpec], resources: Mapping[str, int]) -> None:
+        self._capacity = resources
         self.modes = frozenset(
-            name for name, spec in plan.instruments.items() if spec.shared is not None and not spec.per_site
+            name for name, spec in instruments.items() if spec.shared is not None and not spec.per_site
         )
         """Instruments with a value that units agree on."""
         self._blocks: dict[int, Needs] = {}
         self.tuned: set[str] = set()
         """Those of them of which something else is set too, or that are sent raw text."""
-        self.root = self.block(plan.root)
+        self.root = self.block(root)
 
     def block(self, block: Block) -> Needs:
         """The plan lives as long as the run, so its identity is a key."""
@@ -71,7 +73,7 @@ class PlanNeeds:
         inside = self._one_after_the_other([self._list(one) for one in (block.setup, block.steps, block.cleanup)])
         kept = _most(inside.kept, inside.changing or {})
         modes = inside.modes | (hold.keys() & self.modes)
-        return Needs(_most(hold, inside.most), kept, modes)
+        return Needs(_most(hold, inside.most), kept, modes, None, _most(hold, inside.spans))
 
     def _list(self, steps: Steps) -> Needs:
         parts = [self._node(node) for node in steps.nodes]
@@ -83,9 +85,9 @@ class PlanNeeds:
         claims = {claim.resource: claim.amount for claim in node.claims if not claim.per_site}
         spans = {hold.resource: 1 for hold in node.holds if hold.kind == "drive" and not hold.per_site}
         modes = frozenset(hold.resource for hold in node.holds if hold.kind == "mode" and not hold.per_site)
-        parts = (
-            [Needs(_most(claims, spans), spans, modes | (spans.keys() & self.modes))] if claims or node.holds else []
-        )
+        parts: list[Needs] = []
+        if claims or node.holds:
+            parts.append(Needs(_most(claims, spans), spans, modes | (spans.keys() & self.modes), None, spans))
         if node.retry is not None and node.retry.remedy.nodes:
             parts.append(self._list(node.retry.remedy))
         match node.action:
@@ -99,7 +101,7 @@ class PlanNeeds:
                 inside = self.block(block)
                 hold = {claim.resource: claim.amount for claim in block.hold if not claim.per_site}
                 open_then = _most(hold, inside.kept) if inside.modes else {}
-                parts.append(Needs(inside.most, {}, inside.modes, open_then))
+                parts.append(Needs(inside.most, {}, inside.modes, open_then, inside.spans))
             case IfAction(_, then, otherwise):
                 parts += [self._list(then), self._list(otherwise)]
             case ParallelAction(branches):
@@ -116,26 +118,29 @@ class PlanNeeds:
         most: dict[str, int] = {}
         kept: dict[str, int] = {}
         changing: dict[str, int] = {}
+        spans: dict[str, int] = {}
         modes: frozenset[str] = frozenset()
         for part in parts:
             if part is NOTHING:
                 continue
             _raise(most, part.most)
             _raise(kept, part.kept)
+            _raise(spans, part.spans)
             if part.changing:
                 _raise(changing, part.changing)
             if not part.modes <= modes:
                 modes |= part.modes
         _raise(most, kept)
-        return Needs(most, kept, modes, changing)
+        return Needs(most, kept, modes, changing, spans)
 
     def _side_by_side(self, parts: list[Needs]) -> Needs:
         modes: frozenset[str] = frozenset().union(*(part.modes for part in parts))
         most = self._sum(part.most for part in parts)
         kept = self._sum(part.kept for part in parts)
         # while one of them gives up a mode, the others may be anywhere
-        changing = most if modes and len(parts) > 1 else self._sum(part.changing or {} for part in parts)
-        return Needs(most, kept, modes, changing)
+        spans = self._sum(part.spans for part in parts)
+        changing = spans if modes and len(parts) > 1 else self._sum(part.changing or {} for part in parts)
+        return Needs(most, kept, modes, changing, spans)
 
     def _sum(self, parts: Iterable[Amounts]) -> dict[str, int]:
         """Never more than there is: a unit does not stand in its own way, it takes its turn."""

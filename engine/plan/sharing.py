@@ -6,7 +6,7 @@ units share is decided while they run, and there nobody waits for ever.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from engine.core.bench import InstrumentSpec
@@ -26,6 +26,7 @@ from engine.plan.model import (
     Steps,
     SweepAction,
 )
+from engine.plan.needs import Needs, PlanNeeds
 from schemas.diagnostics import Problems
 
 VARIES = object()
@@ -46,6 +47,7 @@ class _Way:
 class _Held:
     """What a unit holds in one group or call, and what began it."""
 
+    needs: Needs
     spans: dict[str, Node | None] = field(default_factory=dict)
     modes: dict[str, Node] = field(default_factory=dict)
 
@@ -65,6 +67,8 @@ class SharingCheck:
         self._sites = sites
         self._problems = problems
         self._held: list[_Held] = []
+        self._begun: set[str] = set()
+        """All that is ever held on the way up to here."""
         self._values: dict[str, set[object]] = {}
         """Values of agreed properties that are set on the way up to here."""
         self._meets = False
@@ -73,6 +77,7 @@ class SharingCheck:
 
     def check(self, root: Block) -> None:
         """Add every problem."""
+        self._needs = PlanNeeds(root, self._instruments, self._resources)
         self._block(root, _Way(), None)
 
     # -- the way through
@@ -80,10 +85,27 @@ class SharingCheck:
     def _block(self, block: Block, way: _Way, node: Node | None) -> None:
         for claim in block.hold:
             self._can_be_held(claim, node)
-        self._held.append(_Held({claim.resource: node for claim in block.hold if not claim.per_site}))
+        hold = {claim.resource: node for claim in block.hold if not claim.per_site}
+        self._begun |= hold.keys()
+        self._held.append(_Held(self._needs.block(block), hold))
         for steps in (block.setup, block.steps, block.cleanup):
             self._list(steps, way, node)
         self._held.pop()
+
+    def _perhaps(self, lists: Iterable[Steps], way: _Way, node: Node) -> None:
+        """Lists whose steps may not all be reached: what is released in them may still be held after them."""
+        before = self._snapshot()
+        for steps in lists:
+            self._list(steps, way, node)
+            self._restore(before)
+
+    def _snapshot(self) -> list[tuple[dict[str, Node | None], dict[str, Node]]]:
+        return [(dict(held.spans), dict(held.modes)) for held in self._held]
+
+    def _restore(self, before: list[tuple[dict[str, Node | None], dict[str, Node]]]) -> None:
+        """What was held before may be held still, whatever was released meanwhile."""
+        for held, (spans, modes) in zip(self._held, before, strict=True):
+            held.spans, held.modes = {**spans, **held.spans}, {**modes, **held.modes}
 
     def _list(self, steps: Steps, way: _Way, node: Node | None) -> None:
         if steps.waits is not None and node is not None:
@@ -97,23 +119,23 @@ class SharingCheck:
         if node.when is not None:
             way = replace(way, condition=node)
         if node.retry is not None:
-            self._list(node.retry.remedy, replace(way, condition=node), node)
+            self._perhaps((node.retry.remedy,), replace(way, condition=node), node)
         match node.action:
             case BarrierAction():
                 self._barrier(node, node.action, way)
-            case ReleaseAction(claims):
+            case ReleaseAction(claims) if node.when is None and node.skip is None:
                 for claim in claims:
                     for held in self._held:
                         held.spans.pop(claim.resource, None)
                         held.modes.pop(claim.resource, None)
             case GroupAction(block) | CallAction(block=block):
+                before = self._snapshot()
                 self._block(block, way, node)
+                self._restore(before)
             case IfAction(_, then, otherwise):
-                for arm in (then, otherwise):
-                    self._list(arm, replace(way, condition=node), node)
+                self._perhaps((then, otherwise), replace(way, condition=node), node)
             case ParallelAction(branches):
-                for branch in branches:
-                    self._list(branch, replace(way, beside=node), node)
+                self._perhaps(branches, replace(way, beside=node), node)
             case SweepAction(body=body, points=points, stop_when=stop_when):
                 if stop_when is not None and not points.sorted:
                     way = replace(way, condition=node)
@@ -128,24 +150,24 @@ class SharingCheck:
     def _loop(self, body: Steps, way: _Way, node: Node) -> None:
         """Twice where it matters: what the first round begins to hold, a barrier finds in the second one."""
         before = self._state()
-        self._list(body, way, node)
+        self._perhaps((body,), way, node)
         if self._meets and self._state() != before:
-            self._list(body, way, node)
+            self._perhaps((body,), way, node)
 
     def _state(self) -> tuple[int, ...]:
         held = sum(len(one.spans) + len(one.modes) for one in self._held)
-        return held, sum(len(values) for values in self._values.values())
+        return held, sum(len(values) for values in self._values.values()), len(self._begun)
 
     def _set(self, node: Node, action: SetAction) -> None:
         for hold in node.holds:
             if hold.per_site:
                 continue
+            self._begun.add(hold.resource)
             if hold.kind == "drive":
                 if not self._is_held(hold.resource):
                     self._held[-1].spans[hold.resource] = node
                 continue
-            for held in self._held:
-                held.modes.pop(hold.resource, None)
+            # an outer group may still hold a value of it too: that this step is reached is not certain
             self._held[-1].modes[hold.resource] = node
             for write in action.writes:
                 if write.target.property == hold.property:
@@ -219,9 +241,14 @@ class SharingCheck:
                 if self._resources.get(resource, 1) < self._sites:
                     self._held_at_barrier(node, name, resource, holder)
             for resource, setter in held.modes.items():
-                values = self._values.get(resource, set())
-                if len(values) > 1 or VARIES in values:
+                if not self._all_can_join(resource, held.needs):
                     self._held_at_barrier(node, name, resource, setter)
+
+    def _all_can_join(self, resource: str, needs: Needs) -> bool:
+        """Whether every unit gets to a barrier here beside those that wait at it: they want this one value and nothing else."""
+        values = self._values.get(resource, set())
+        alike = len(values) == 1 and VARIES not in values
+        return alike and self._begun <= {resource} and needs.modes == {resource} and not needs.kept
 
     def _held_at_barrier(self, node: Node, name: str, resource: str, holder: Node | None) -> None:
         self._tell(
