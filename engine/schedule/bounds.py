@@ -61,7 +61,7 @@ class _Chains:
 
     def __init__(self, problem: Problem, number: int) -> None:
         self.number = number
-        self.matrix = _closed(problem.modes[number])
+        self.matrix = closed(problem.modes[number])
         self.extra: dict[int, Ticks] = {}
         """Task that asks → the transition from what its unit had before."""
         self.floor: dict[int, Ticks] = {}
@@ -200,7 +200,7 @@ def preemptive(jobs: Iterable[Job]) -> Ticks:
 # --- modes
 
 
-def _closed(mode: Mode) -> list[list[Ticks]]:
+def closed(mode: Mode) -> list[list[Ticks]]:
     """The shortest way between any two values, others in between allowed."""
     size = len(mode.values)
     matrix = [list(row) for row in mode.transition]

@@ -30,7 +30,7 @@ def compiled() -> ModuleType:
         raise ImportError(f"no source of {kernel.__name__}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    jit: Any = numba.njit(cache=True, nogil=True)
+    jit: Any = numba.njit(cache=True, nogil=True, _nrt=False)
     for name, function in inspect.getmembers(kernel, inspect.isfunction):
         if function.__module__ == kernel.__name__:
             setattr(module, name, jit(getattr(module, name)))

@@ -1,0 +1,211 @@
+"""Who has what when, as rows of bars: the one model of planned and of actual timelines, whatever draws it.
+
+A run may have a million bars and a picture has a thousand columns: what is too narrow to be told apart becomes one bar that
+says how much of it was in use, so that a picture stays small and a meter that is busy a tenth of the time does not look busy
+all the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Protocol
+
+from engine.present.chart import nice_ticks
+
+SEVERAL = -1
+"""In place of a unit where there is more than one."""
+
+
+class Kind(StrEnum):
+    """What a unit does in a bar."""
+
+    CLAIM = "claim"
+    """Has it for one node."""
+    DRIVE = "drive"
+    HOLD = "hold"
+    """Both: keeps it from one node to another."""
+    MODE = "mode"
+    """Together with others at one value."""
+    TRANSITION = "transition"
+    """On its way to that value."""
+    WAIT = "wait"
+    """Cannot start because of others."""
+    STAY = "stay"
+    """Is at its site."""
+    TASK = "task"
+    """Planned."""
+
+
+class RowKind(StrEnum):
+    RESOURCE = "resource"
+    MODE = "mode"
+    UNIT = "unit"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One stretch of a row, or several that are too near to each other to be told apart."""
+
+    start_s: float
+    end_s: float
+    unit: int
+    """Its number; SEVERAL where there are more."""
+    kind: Kind
+    node: str = ""
+    """The node that took it; of several the first."""
+    label: str = ""
+    """Value of a mode, or the resource a unit has or waits for."""
+    share: float = 1.0
+    """How much of the stretch was in use."""
+    count: int = 1
+
+    @property
+    def seconds(self) -> float:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a chart; bars in order of time."""
+
+    name: str
+    kind: RowKind
+    bars: tuple[Bar, ...]
+    note: str = ""
+    """Behind the name: the site of a unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gantt:
+    """What is drawn."""
+
+    rows: tuple[Row, ...]
+    end_s: float
+    units: Mapping[int, str] = field(default_factory=dict)
+    """Serial of each."""
+    behind: tuple[Row, ...] = ()
+    """What was planned, drawn behind the row of the same name; empty where nothing was."""
+
+    def serial(self, unit: int) -> str:
+        return self.units.get(unit, f"unit {unit + 1}")
+
+
+class PlannedBar(Protocol):
+    """A bar of a schedule, `engine.schedule.schedule.Bar`."""
+
+    @property
+    def start_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
+    @property
+    def unit(self) -> int: ...
+    @property
+    def node(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+
+
+class PlannedRow(Protocol):
+    """A row of a schedule, `engine.schedule.schedule.Row`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def bars(self) -> Sequence[PlannedBar]: ...
+
+
+_PLANNED = {"task": Kind.TASK, "span": Kind.HOLD, "mode": Kind.MODE, "transition": Kind.TRANSITION}
+
+
+def planned_rows(rows: Iterable[PlannedRow], units: Mapping[int, str]) -> tuple[Row, ...]:
+    """Rows of a schedule in this model; a unit by its serial, the property of a mode by its instrument: as in the actual."""
+    found = []
+    for row in rows:
+        bars = tuple(
+            Bar(bar.start_s, bar.end_s, bar.unit, _PLANNED.get(bar.kind, Kind.TASK), bar.node, bar.label)
+            for bar in row.bars
+        )
+        name = row.name
+        if row.kind == "unit" and bars:
+            name = units.get(bars[0].unit, name)
+        elif row.kind == "mode":
+            name = name.partition(".")[0]
+        found.append(Row(name, RowKind(row.kind), bars))
+    return tuple(found)
+
+
+def thinned(bars: Iterable[Bar], least_s: float) -> tuple[Bar, ...]:
+    """The bars in order of time; those of one kind that are nearer than `least_s` to each other become one.
+
+    Two wide bars are joined when they are of one unit and one label; narrow ones whoever has them.
+    """
+    found: list[Bar] = []
+    used: list[float] = []
+    last: dict[tuple[Kind, int], int] = {}
+    """Kind, unit → the bar that it would prolong."""
+    crowd: dict[Kind, int] = {}
+    """Kind → the bar made of narrow ones that another narrow one would join."""
+    for bar in sorted(bars, key=lambda b: (b.start_s, b.end_s, b.unit, b.label, b.node)):
+        narrow = bar.seconds < least_s
+        at = last.get((bar.kind, bar.unit))
+        if at is not None and (found[at].unit, found[at].label) != (bar.unit, bar.label):
+            at = None
+        if at is not None and bar.start_s - found[at].end_s >= least_s:
+            at = None
+        if at is not None and not narrow and crowd.get(bar.kind) == at:
+            del crowd[bar.kind]
+        if at is None and narrow:
+            at = crowd.get(bar.kind)
+            if at is None or bar.start_s - found[at].end_s >= least_s:
+                crowd[bar.kind] = len(found)
+                at = None
+        if at is None:
+            at = len(found)
+            found.append(bar)
+            used.append(bar.seconds * bar.share)
+        else:
+            used[at] += bar.seconds * bar.share
+            found[at] = _joined(found[at], bar, used[at])
+        last[bar.kind, bar.unit] = at
+    return tuple(sorted(found, key=lambda b: (b.start_s, b.end_s, b.unit)))
+
+
+def _joined(one: Bar, other: Bar, used_s: float) -> Bar:
+    end_s = max(one.end_s, other.end_s)
+    return replace(
+        one,
+        end_s=end_s,
+        unit=one.unit if one.unit == other.unit else SEVERAL,
+        label=one.label if one.label == other.label else "",
+        share=min(1.0, used_s / (end_s - one.start_s)) if end_s > one.start_s else 1.0,
+        count=one.count + other.count,
+    )
+
+
+def union_s(stretches: Iterable[tuple[float, float]]) -> float:
+    """Seconds covered by at least one of the stretches."""
+    total = 0.0
+    reached = float("-inf")
+    for start, end in sorted(stretches):
+        if end > reached:
+            total += end - max(start, reached)
+            reached = end
+    return total
+
+
+_STEPS_S = (10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+
+
+def time_ticks(end_s: float, most: int) -> list[float]:
+    """At most about `most` times people count in, from 0 to `end_s`: every 5 min, 10 min, 1 h, …"""
+    if end_s < 60:
+        return nice_ticks(0.0, end_s, most)
+    whole_days = 86400.0 * max(1, -(-end_s // (86400 * most)))
+    step = next((float(s) for s in _STEPS_S if end_s / s <= most), whole_days)
+    return [n * step for n in range(int(end_s / step + 1e-9) + 1)]
