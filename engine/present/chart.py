@@ -19,6 +19,10 @@ STRETCHES = 300
 MOST_LINES = 8
 MOST_CATEGORIES = 16
 MOST_COUNTED = 5000
+UNIT_AXIS = ""
+"""Name of the axis that tells units apart, which no sweep can have; its values are serial numbers."""
+MOST_UNITS = 16
+"""Lines of a chart that has one a unit."""
 _FAIL = VERDICTS.index(Verdict.FAIL)
 
 
@@ -96,11 +100,12 @@ def chart_of(row: Row, x_unit: Callable[[str], str] = lambda _: "") -> Chart | N
     first = row.first
     bound_values = [b for b in (first.low, first.high) if b is not None and math.isfinite(b)]
     scale = values.scale_for(bound_values if any(bound_values) else [row.low, row.high], first.unit_symbol)
-    chosen = _nearest_to_limits(groups, row) if len(groups) > MOST_LINES else list(groups)
+    most = MOST_UNITS if UNIT_AXIS in varying else MOST_LINES
+    chosen = _nearest_to_limits(groups, row, most) if len(groups) > most else list(groups)
     lines = []
     x_log = not categories and _is_logarithmic(xs)
     for key in chosen:
-        label = axes_text(tuple(zip(varying, key, strict=True)))
+        label = axes_text(tuple(zip(varying, key, strict=True))).strip()
         line = _line(label, groups[key], xs, row, scale, x_log)
         if line.xs:
             lines.append(line)
@@ -121,7 +126,7 @@ def chart_of(row: Row, x_unit: Callable[[str], str] = lambda _: "") -> Chart | N
         notes.append(f"{count:,} points, drawn with the extremes of every stretch")
     return Chart(
         title=row.name,
-        x_label=_label(x_name, values.pretty_unit(x_unit(x_name))),
+        x_label=_label(x_name or "unit", values.pretty_unit(x_unit(x_name))),
         y_label=_label(row.name, scale.unit),
         x_low=x_low,
         x_high=x_high,
@@ -172,7 +177,9 @@ def _category_axis(axes: dict[str, array[float] | list[float | str]]) -> str | N
     return None
 
 
-def _nearest_to_limits(groups: dict[tuple[float | str, ...], Sequence[int]], row: Row) -> list[tuple[float | str, ...]]:
+def _nearest_to_limits(
+    groups: dict[tuple[float | str, ...], Sequence[int]], row: Row, most: int
+) -> list[tuple[float | str, ...]]:
     points = row.points
 
     def margin(i: int) -> float:
@@ -180,7 +187,7 @@ def _nearest_to_limits(groups: dict[tuple[float | str, ...], Sequence[int]], row
         distances = (y - points.low[i], points.high[i] - y)
         return min((d for d in distances if not math.isnan(d)), default=math.inf)
 
-    worst = sorted(groups, key=lambda key: min(margin(i) for i in groups[key]))[:MOST_LINES]
+    worst = sorted(groups, key=lambda key: min(margin(i) for i in groups[key]))[:most]
     kept = set(worst)
     return [key for key in groups if key in kept]
 

@@ -144,7 +144,7 @@ class _Canvas:
         if not self.chart.categories:
             parts.append(
                 f'<path d="{self._path(line.xs, line.ys)}" fill="none" stroke="{colour}" stroke-width="1.7"'
-                ' stroke-linejoin="round"/>'
+                f' stroke-linejoin="round"{_dashes(index)}/>'
             )
         marked = len(line.xs) <= MOST_MARKS
         crosses = []
@@ -163,7 +163,7 @@ class _Canvas:
             y = self.floor + BOTTOM + 10 + 18 * row
             for index, x, text in entries:
                 colour = PALETTE[index % len(PALETTE)]
-                parts.append(f'<path d="M{x} {y}h20" stroke="{colour}" stroke-width="2"/>')
+                parts.append(f'<path d="M{x} {y}h20" stroke="{colour}" stroke-width="2"{_dashes(index)}/>')
                 parts.append(_mark(index, x + 10, y, colour))
                 parts.append(f'<text x="{x + 26}" y="{y}" dy=".34em" fill="{TEXT}">{escape(text)}</text>')
         return parts
@@ -188,6 +188,11 @@ def _legend_rows(lines: Sequence[Line], room: int) -> list[list[tuple[int, int, 
         rows[-1].append((index, x, text))
         x += width
     return rows
+
+
+def _dashes(index: int) -> str:
+    """The second eight lines have the colours of the first, and are dashed."""
+    return ' stroke-dasharray="6 3"' if index >= len(PALETTE) else ""
 
 
 def _mark(index: int, x: float, y: float, colour: str) -> str:

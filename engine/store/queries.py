@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from sys import intern
 from typing import Any
 
 from engine.core.errors import StoreError, UsageError
@@ -28,7 +29,7 @@ from engine.store.records import (
     UnitRecord,
 )
 from engine.store.runs import RunCatalogue, tally_of
-from schemas.documents import Level, Outcome, Tally, Value, Verdict
+from schemas.documents import Held, Level, Outcome, Tally, Value, Verdict, Waited
 
 NUMBER_MASK = (1 << SEQUENCE_BITS) - 1
 
@@ -37,6 +38,7 @@ MEASUREMENTS = """SELECT m.id, m.unit, m.node, m.attempt, m.ord, q.name, m.type,
  q.diagnostic, m.json, m.wall
  FROM measurements m CROSS JOIN quantities q ON q.id = m.quantity LEFT JOIN limits l ON l.id = q.limit_id
  WHERE m.id BETWEEN ? AND ?"""
+EVENT_DATA = "SELECT data FROM events WHERE id BETWEEN ? AND ? AND document = ? ORDER BY id"
 IN_ORDER = " ORDER BY m.unit, m.ord, m.attempt, m.id"
 
 
@@ -130,9 +132,16 @@ class JournalReader(RunCatalogue):
             skipped=nodes.get(Outcome.SKIPPED, 0),
         )
 
-    def events(self, run: RunRecord, after: int = -1, limit: int | None = None) -> list[EventRecord]:
-        """Messages, opened instruments and safe states, in order; `after` is the number of the last one known."""
+    def events(
+        self, run: RunRecord, after: int = -1, limit: int | None = None, document: str | None = None
+    ) -> list[EventRecord]:
+        """Messages, opened instruments and safe states, in order; `after` is the number of the last one known.
+
+        With `document` only those of one kind. Who held what and who waited is not among them: `held`, `waited`.
+        """
         low, high = _span(run)
+        only = "document = ?" if document is not None else "document NOT IN ('Held', 'Waited')"
+        kind = (document,) if document is not None else ()
         return [
             EventRecord(
                 number=row["id"] & NUMBER_MASK,
@@ -141,15 +150,29 @@ class JournalReader(RunCatalogue):
                 **{name: row[name] for name in ("document", "t", "wall", "kind", "unit", "node", "message")},
             )
             for row in self._ask(
-                "SELECT * FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
-                (max(low, low + after + 1), high, -1 if limit is None else limit),
+                f"SELECT * FROM events WHERE id BETWEEN ? AND ? AND {only} ORDER BY id LIMIT ?",
+                (max(low, low + after + 1), high, *kind, -1 if limit is None else limit),
             )
         ]
+
+    def held(self, run: RunRecord) -> Iterator[Held]:
+        """What units had of what several may use, in the order in which it was given back."""
+        for (data,) in self._stream(EVENT_DATA, (*_span(run), "Held")):
+            document = json.loads(data)
+            document["resource"], document["kind"] = intern(document["resource"]), intern(document["kind"])
+            yield Held(**document)
+
+    def waited(self, run: RunRecord) -> Iterator[Waited]:
+        """Who could not start because of whom, in the order in which they could."""
+        for (data,) in self._stream(EVENT_DATA, (*_span(run), "Waited")):
+            document = json.loads(data)
+            yield Waited(**{**document, "others": tuple(document["others"])})
 
     def instruments(self, run: RunRecord) -> list[InstrumentRecord]:
         """Who answered, in order; the last word on each one's safe state with it."""
         rows = self._ask(
-            "SELECT document, message, data FROM events WHERE id BETWEEN ? AND ? AND document <> 'Logged' ORDER BY id",
+            "SELECT document, message, data FROM events WHERE id BETWEEN ? AND ?"
+            " AND document IN ('InstrumentOpened', 'SafeState') ORDER BY id",
             _span(run),
         )
         opened: dict[tuple[str, str | None], dict[str, Any]] = {}
