@@ -75,10 +75,11 @@ class _Run:
 
     def go(self) -> Schedule | None:
         problem = self.problem
+        begun = [(task.started, index) for index, task in enumerate(problem.tasks) if task.started is not None]
+        for started, index in sorted(begun):
+            self._start(index, started)
         for index, task in enumerate(problem.tasks):
-            if task.started is not None:
-                self._start(index, task.started)
-            elif not self.missing[index]:
+            if task.started is None and not self.missing[index]:
                 self._available(index, 0)
         now = problem.now
         while self.done < problem.size:
@@ -174,10 +175,11 @@ class _Run:
             hold = self.problem.holds[number]
             mode = self.modes[hold.mode]
             if task.started is None:
-                if mode.value != hold.value or not mode.holders:
+                transition = self.problem.modes[hold.mode].transition[mode.value][hold.value]
+                if transition:
                     mode.opener = index
-                duration += self.problem.modes[hold.mode].transition[mode.value][hold.value]
-            elif now + duration > self.problem.now:
+                duration += transition
+            elif mode.value != hold.value and now + duration > self.problem.now:
                 mode.opener = index
             mode.value = hold.value
             mode.holders += 1
@@ -185,7 +187,7 @@ class _Run:
                 mode.number = max(mode.number, self.window[number])
         if task.started is not None and (index in self.asks or index in self.opens):
             holds: list[ModeHold] = [self.problem.holds[n] for n in self.asks.get(index, ())]
-            self.safety.opens(index, self.opens.get(index, []), holds)
+            self.safety.opens(index, self.opens.get(index, []), holds, begun=True)
         self.starts[index] = now
         self.ends[index] = now + duration
         heapq.heappush(self.events, (now + duration, 0, index))

@@ -97,13 +97,18 @@ def build(problem: Problem, schedule: Schedule, make: Make) -> Workbench | None:
 def mode_arcs(problem: Problem, schedule: Schedule) -> list[tuple[int, int]]:
     """(before, after) of tasks that the order of the windows implies."""
     arcs: list[tuple[int, int]] = []
-    for mode in range(len(problem.modes)):
+    for number, mode in enumerate(problem.modes):
         leaving: list[int] = []
-        for window in windows(problem, schedule, mode):
+        value = mode.initial
+        for window in windows(problem, schedule, number):
             holds = [problem.holds[index] for index in window.holds]
             opener = holds[0].first
-            arcs += [(last, opener) for last in leaving]
-            arcs += [(opener, hold.first) for hold in holds[1:]]
+            if mode.transition[value][window.value]:
+                arcs += [(last, opener) for last in leaving]
+                arcs += [(opener, hold.first) for hold in holds[1:]]
+            else:
+                arcs += [(last, hold.first) for last in leaving for hold in holds]
+            value = window.value
             leaving = list(dict.fromkeys(hold.last for hold in holds))
     return [(one, other) for one, other in arcs if one != other]
 

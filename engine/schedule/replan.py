@@ -69,8 +69,7 @@ def remaining(problem: Problem, happened: Happened, expected: Schedule | None = 
     number = {index: place for place, index in enumerate(kept)}
     tasks = tuple(_left(problem, index, number, starts, ends, now, expected) for index in kept)
     modes = tuple(
-        replace(mode, initial=_present(problem, place, mode, starts, happened))
-        for place, mode in enumerate(problem.modes)
+        replace(mode, initial=_present(problem, place, mode, starts, ends)) for place, mode in enumerate(problem.modes)
     )
     left = Problem(
         tasks,
@@ -147,14 +146,22 @@ def _left(
     return replace(task, predecessors=(), started=start, duration=duration)
 
 
-def _present(problem: Problem, number: int, mode: Mode, starts: Mapping[int, Ticks], happened: Happened) -> int:
-    """The value that was asked for last."""
-    asked = [
-        (starts[hold.first], hold.first, hold.value)
+def _present(problem: Problem, number: int, mode: Mode, starts: Mapping[int, Ticks], ends: Mapping[int, Ticks]) -> int:
+    """The value it has, or, while it changes, the one it had before."""
+    asked = sorted(
+        (starts[hold.first], hold.first not in ends, hold.first, hold.value)
         for hold in problem.holds
         if hold.mode == number and hold.first in starts
-    ]
-    return max(asked)[2] if asked else mode.initial
+    )
+    value = mode.initial
+    for place, (_, under_way, _, wanted) in enumerate(asked):
+        if wanted == value:
+            continue
+        others = [one for one in asked[place + 1 :] if one[3] != wanted]
+        if under_way and not others:
+            return value
+        value = wanted
+    return value
 
 
 def _sweeps(sweeps: Iterable[FreeSweep], number: Mapping[int, int]) -> Iterable[FreeSweep]:

@@ -145,8 +145,8 @@ class Safety:
                 needs[span.resource] = needs.get(span.resource, 0) + span.amount
         return {resource: min(amount, self._capacity[resource]) for resource, amount in needs.items()}
 
-    def opens(self, task: int, spans: list[Span], holds: list[ModeHold]) -> bool:
-        """Whether the task may begin these; if so, they are held from now on."""
+    def opens(self, task: int, spans: list[Span], holds: list[ModeHold], *, begun: bool = False) -> bool:
+        """Whether the task may begin these; if so, or if it has `begun` already, they are held from now on."""
         if not self.needed:
             return True
         block = self._own[task]
@@ -154,7 +154,7 @@ class Safety:
         self._open.setdefault(block, []).extend(spans)
         for hold in holds:
             self._modes[block] = hold
-        if self._safe():
+        if begun or self._safe():
             return True
         self._drop(block, spans)
         if mode_before is None:

@@ -136,7 +136,7 @@ def durations(problem: Problem, schedule: Schedule) -> list[Ticks]:
 
 def _quarrels(problem: Problem, schedule: Schedule, mode: int, name: str) -> list[str]:
     found: list[str] = []
-    free = 0
+    free, value = 0, problem.modes[mode].initial
     for window in windows(problem, schedule, mode):
         holds = [problem.holds[index] for index in window.holds]
         opener = problem.tasks[holds[0].first]
@@ -144,7 +144,9 @@ def _quarrels(problem: Problem, schedule: Schedule, mode: int, name: str) -> lis
             found.append(
                 f"`{opener.id}` changes `{name}` at {schedule.starts[holds[0].first]}, which others hold until {free}"
             )
-        ready = schedule.ends[holds[0].first]
+        changes = problem.modes[mode].transition[value][window.value] > 0
+        ready = schedule.ends[holds[0].first] if changes else free
+        value = window.value
         found += [
             f"`{problem.tasks[hold.first].id}` joins `{name}` at {schedule.starts[hold.first]}, before {ready}"
             for hold in holds[1:]
