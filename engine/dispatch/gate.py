@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.core.clock import Clock
 from engine.dispatch.frame import Want
-from engine.dispatch.locks import Foresight, Locks, Span, Ticket
+from engine.dispatch.locks import Foresight, Locks, Span, Ticket, refusal
 from engine.dispatch.policy import Policy
 
 Estimates = Callable[[int, str, int], "float | None"]
@@ -33,6 +33,7 @@ class Gate:
         self._estimates = estimates
         self._numbers = 0
         self._look_at: float | None = None
+        self._refused: dict[str, str] = {}
         self.strands = 0
         """Lines of execution and monitors under way: while there is one, nobody can be in its way."""
         self.lines = 0
@@ -120,8 +121,15 @@ class Gate:
 
     def quarantine(self, resource: str, why: str) -> None:
         """Nobody gets it any more."""
+        self._refused[resource] = why
         self._locks.quarantine(resource, why)
         self._clock.after_instant(self._pass)
+
+    def check(self, wants: tuple[Want, ...]) -> None:
+        """Raise InstrumentError where something is under quarantine, also what a unit need not stand in line for."""
+        for resource, _ in wants if self._refused else ():
+            if resource in self._refused:
+                raise refusal(resource, self._refused[resource])
 
     def left(self, unit: int) -> None:
         """A unit is over."""

@@ -101,6 +101,7 @@ class Holdings:
     ) -> Generator[Any, Any, Acquired | None]:
         """Have what a node needs; None where nobody can be in its way."""
         unit, gate = self._unit, self._gate
+        gate.check(prepared.wants)
         wants, joins = self._wanted(prepared, frame)
         opens: list[Span] = []
         message, action = "", None

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from engine.core.errors import InstrumentError
+
 Amounts = Mapping[str, int]
 Wants = tuple[tuple[str, int], ...]
 """(instance or resource, amount), each once."""
@@ -56,6 +58,13 @@ class Span:
         """With what it ends; means nothing here."""
         self.since = 0.0
         self.open = False
+
+
+def refusal(resource: str, why: str) -> InstrumentError:
+    """What is told to who claims something under quarantine."""
+    return InstrumentError(
+        f"`{resource}` is not used any more in this run: {why}", "make sure of its state by hand before the next run"
+    )
 
 
 Foresight = Callable[[Sequence[Span]], Need]

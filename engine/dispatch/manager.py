@@ -16,7 +16,7 @@ from typing import Any
 from engine.core.errors import InstrumentError, StepError
 from engine.dispatch.allocation import Allocation, Context
 from engine.dispatch.banker import Holder, is_safe
-from engine.dispatch.locks import Amounts, Foresight, Need, NotNow, Span, Ticket
+from engine.dispatch.locks import Amounts, Foresight, Need, NotNow, Span, Ticket, refusal
 from engine.dispatch.policy import AGED_AFTER_S, Policy
 
 TRANSITIONS = 2.0
@@ -124,9 +124,7 @@ class AllAtOnceLocks:
         amounts: Amounts = NOTHING
         if bound:
             for span in ticket.opens:
-                if span.resource in reserved.closed and span.kind == "mode":
-                    return span.resource
-                if span.resource in reserved.needs:
+                if span.resource in (reserved.closed if span.kind == "mode" else reserved.needs):
                     return span.resource
             if reserved.limits and not self._ends_before(ticket, now, reserved):
                 amounts = reserved.amounts
@@ -174,7 +172,9 @@ class AllAtOnceLocks:
         if ticket.opens and ticket.need is not None:
             need = self._need(ticket)
             reserved.needs.update(need.most)
-            reserved.needs.update(need.modes)
+            for mode in need.modes:
+                if now - ticket.since >= self.wait_limit_s(mode):
+                    reserved.closed.add(mode)
 
     def _expected(self, ticket: Ticket, resources: Iterable[str], now: float) -> float:
         """When a ticket could start at the earliest; infinite where it waits for what is held across nodes."""
@@ -183,7 +183,7 @@ class AllAtOnceLocks:
         for resource in resources:
             if any(unit != ticket.unit for unit in allocation.spans.get(resource, ())):
                 return math.inf
-            for actor in allocation.actors.get(resource, ()):
+            for actor in (*allocation.actors.get(resource, ()), *allocation.joint.get(resource, ())):
                 waits = True
                 if actor.duration_s is not None:
                     start = max(start, actor.granted_at + actor.duration_s)
@@ -316,18 +316,11 @@ class AllAtOnceLocks:
     def quarantine(self, resource: str, why: str) -> None:
         self._quarantined[resource] = why
 
-    def quarantined(self, ticket: Ticket) -> InstrumentError | None:
-        """Why a ticket cannot be granted any more."""
-        return self._quarantine_of(ticket) if self._quarantined else None
-
     def _quarantine_of(self, ticket: Ticket) -> InstrumentError | None:
         for resource in (*dict(ticket.wants), *ticket.joins, *(span.resource for span in ticket.opens)):
             why = self._quarantined.get(resource)
             if why is not None:
-                return InstrumentError(
-                    f"`{resource}` is not used any more in this run: {why}",
-                    "make sure of its state by hand before the next run",
-                )
+                return refusal(resource, why)
         return None
 
     def describe(self) -> str:

@@ -26,7 +26,7 @@ from engine.plan.model import (
     Steps,
     SweepAction,
 )
-from engine.plan.needs import Needs, PlanNeeds
+from engine.plan.walk import lists_of
 from schemas.diagnostics import Problems
 
 VARIES = object()
@@ -47,7 +47,6 @@ class _Way:
 class _Held:
     """What a unit holds in one group or call, and what began it."""
 
-    needs: Needs
     spans: dict[str, Node | None] = field(default_factory=dict)
     modes: dict[str, Node] = field(default_factory=dict)
 
@@ -68,17 +67,42 @@ class SharingCheck:
         self._problems = problems
         self._held: list[_Held] = []
         self._begun: set[str] = set()
-        """All that is ever held on the way up to here."""
+        """All that is ever held."""
         self._values: dict[str, set[object]] = {}
-        """Values of agreed properties that are set on the way up to here."""
+        """Instrument → all values of its agreed property that units may wait for."""
         self._meets = False
         """A barrier has been seen."""
         self._told: set[tuple[str, str]] = set()
 
     def check(self, root: Block) -> None:
         """Add every problem."""
-        self._needs = PlanNeeds(root, self._instruments, self._resources)
+        self._look_ahead(root, cleaning=False)
         self._block(root, _Way(), None)
+
+    # -- all of it
+
+    def _look_ahead(self, block: Block, *, cleaning: bool) -> None:
+        """What is held anywhere, and the agreed values set anywhere but in a cleanup, which waits for nobody."""
+        self._begun |= {claim.resource for claim in block.hold if not claim.per_site}
+        for steps, last in ((block.setup, False), (block.steps, False), (block.cleanup, True)):
+            for node in steps.nodes:
+                self._look_into(node, cleaning=cleaning or last)
+
+    def _look_into(self, node: Node, *, cleaning: bool) -> None:
+        self._begun |= {hold.resource for hold in node.holds if not hold.per_site}
+        if isinstance(node.action, SetAction) and not cleaning:
+            agreed = {hold.property for hold in node.holds if hold.kind == "mode"}
+            for write in node.action.writes:
+                if write.target.property in agreed:
+                    value = VARIES if isinstance(write.value, Formula) else write.value
+                    self._values.setdefault(write.target.instrument, set()).add(value)
+        if isinstance(node.action, GroupAction | CallAction):
+            self._look_ahead(node.action.block, cleaning=cleaning)
+            return
+        remedy = (node.retry.remedy,) if node.retry is not None else ()
+        for steps in (*lists_of(node), *remedy):
+            for inner in steps.nodes:
+                self._look_into(inner, cleaning=cleaning)
 
     # -- the way through
 
@@ -86,8 +110,7 @@ class SharingCheck:
         for claim in block.hold:
             self._can_be_held(claim, node)
         hold = {claim.resource: node for claim in block.hold if not claim.per_site}
-        self._begun |= hold.keys()
-        self._held.append(_Held(self._needs.block(block), hold))
+        self._held.append(_Held(hold))
         for steps in (block.setup, block.steps, block.cleanup):
             self._list(steps, way, node)
         self._held.pop()
@@ -95,9 +118,14 @@ class SharingCheck:
     def _perhaps(self, lists: Iterable[Steps], way: _Way, node: Node) -> None:
         """Lists whose steps may not all be reached: what is released in them may still be held after them."""
         before = self._snapshot()
+        ends = [before]
         for steps in lists:
+            for held, (spans, modes) in zip(self._held, before, strict=True):
+                held.spans, held.modes = dict(spans), dict(modes)
             self._list(steps, way, node)
-            self._restore(before)
+            ends.append(self._snapshot())
+        for end in ends:
+            self._restore(end)
 
     def _snapshot(self) -> list[tuple[dict[str, Node | None], dict[str, Node]]]:
         return [(dict(held.spans), dict(held.modes)) for held in self._held]
@@ -142,8 +170,8 @@ class SharingCheck:
                 self._loop(body, way, node)
             case RepeatAction(body=body):
                 self._loop(body, way, node)
-            case SetAction() as action:
-                self._set(node, action)
+            case SetAction():
+                self._set(node)
             case _:
                 pass
 
@@ -154,25 +182,19 @@ class SharingCheck:
         if self._meets and self._state() != before:
             self._perhaps((body,), way, node)
 
-    def _state(self) -> tuple[int, ...]:
-        held = sum(len(one.spans) + len(one.modes) for one in self._held)
-        return held, sum(len(values) for values in self._values.values()), len(self._begun)
+    def _state(self) -> int:
+        return sum(len(one.spans) + len(one.modes) for one in self._held)
 
-    def _set(self, node: Node, action: SetAction) -> None:
+    def _set(self, node: Node) -> None:
         for hold in node.holds:
             if hold.per_site:
                 continue
-            self._begun.add(hold.resource)
             if hold.kind == "drive":
                 if not self._is_held(hold.resource):
                     self._held[-1].spans[hold.resource] = node
                 continue
             # an outer group may still hold a value of it too: that this step is reached is not certain
             self._held[-1].modes[hold.resource] = node
-            for write in action.writes:
-                if write.target.property == hold.property:
-                    value = VARIES if isinstance(write.value, Formula) else write.value
-                    self._values.setdefault(hold.resource, set()).add(value)
 
     def _is_held(self, resource: str) -> bool:
         return any(resource in held.spans for held in self._held)
@@ -241,14 +263,13 @@ class SharingCheck:
                 if self._resources.get(resource, 1) < self._sites:
                     self._held_at_barrier(node, name, resource, holder)
             for resource, setter in held.modes.items():
-                if not self._all_can_join(resource, held.needs):
+                if not self._all_can_join(resource):
                     self._held_at_barrier(node, name, resource, setter)
 
-    def _all_can_join(self, resource: str, needs: Needs) -> bool:
-        """Whether every unit gets to a barrier here beside those that wait at it: they want this one value and nothing else."""
+    def _all_can_join(self, resource: str) -> bool:
+        """Whether all get to a barrier beside those that wait at it: nobody ever wants another value, or anything else."""
         values = self._values.get(resource, set())
-        alike = len(values) == 1 and VARIES not in values
-        return alike and self._begun <= {resource} and needs.modes == {resource} and not needs.kept
+        return self._begun <= {resource} and len(values) == 1 and VARIES not in values
 
     def _held_at_barrier(self, node: Node, name: str, resource: str, holder: Node | None) -> None:
         self._tell(

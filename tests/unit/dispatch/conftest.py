@@ -20,6 +20,7 @@ from engine.expr import Kind, Type
 from engine.plan.model import (
     Action,
     AxisPlan,
+    BarrierAction,
     Binding,
     Block,
     CheckAction,
@@ -27,6 +28,8 @@ from engine.plan.model import (
     ComputeAction,
     Formula,
     GroupAction,
+    Hold,
+    IfAction,
     LetAction,
     LiveReading,
     LogAction,
@@ -35,6 +38,7 @@ from engine.plan.model import (
     Node,
     ParallelAction,
     Plan,
+    ReleaseAction,
     RepeatAction,
     RetryPlan,
     Role,
@@ -295,10 +299,31 @@ class Build:
         setup: Sequence[Node] = (),
         cleanup: Sequence[Node] = (),
         monitors: Any = (),
+        hold: Sequence[str] = (),
         **more: Any,
     ) -> Node:
-        block = Block(Steps(tuple(setup)), Steps(tuple(steps)), Steps(tuple(cleanup)), tuple(monitors))
+        held = tuple(Claim(name) for name in hold)
+        block = Block(Steps(tuple(setup)), Steps(tuple(steps)), Steps(tuple(cleanup)), tuple(monitors), held)
         return self.node(id, GroupAction(block), **more)
+
+    def drive(self, what: str, value: Any, **more: Any) -> Node:
+        """A `set` after which the unit goes on holding the instrument."""
+        return self.set(what, value, holds=(Hold(what.split(".")[0], "drive"),), **more)
+
+    def mode(self, what: str, value: Any, **more: Any) -> Node:
+        """A `set` of a value on which units agree."""
+        instrument, name = what.split(".")
+        return self.set(what, value, holds=(Hold(instrument, "mode", False, name),), **more)
+
+    def release(self, *names: str, **more: Any) -> Node:
+        return self.node(more.pop("id", "release"), ReleaseAction(tuple(Claim(name) for name in names)), **more)
+
+    def barrier(self, name: str, **more: Any) -> Node:
+        return self.node(more.pop("id", name), BarrierAction(name), **more)
+
+    def use(self, id: str, *names: str, seconds: Any = 10.0, **more: Any) -> Node:
+        """Take things for a while."""
+        return self.wait(seconds, id=id, claims=tuple(Claim(name) for name in names), **more)
 
     def parallel(self, *branches: Sequence[Node], **more: Any) -> Node:
         return self.node(more.pop("id", "parallel"), ParallelAction(tuple(Steps(tuple(b)) for b in branches)), **more)
@@ -344,7 +369,9 @@ class Build:
         return RetryPlan(times, delay_s, frozenset(kinds), Steps(tuple(remedy)))
 
 
-def spec(name: str, *safe: tuple[str, Any], timeout_s: float = 1.0) -> InstrumentSpec:
+def spec(
+    name: str, *safe: tuple[str, Any], timeout_s: float = 1.0, shared: str | None = None, per_site: bool = False
+) -> InstrumentSpec:
     return InstrumentSpec(
         name,
         "driver",
@@ -355,6 +382,8 @@ def spec(name: str, *safe: tuple[str, Any], timeout_s: float = 1.0) -> Instrumen
         timeout_s,
         {},
         safe=tuple(SafeValue("", prop, value) for prop, value in safe),
+        shared=shared,
+        per_site=per_site,
     )
 
 
@@ -402,9 +431,13 @@ class Run:
     def started(self) -> list[str]:
         return [d.node for d in self.documents if isinstance(d, NodeStarted)]
 
-    def end(self, node: str) -> NodeFinished:
+    def end(self, node: str, unit: int | None = None) -> NodeFinished:
         """The final attempt of a node."""
-        return next(d for d in reversed(self.finished(node)) if d.final)
+        return next(d for d in reversed(self.finished(node)) if d.final and unit in (None, d.unit))
+
+    def times(self, node: str) -> dict[int, tuple[float, float]]:
+        """Unit → when it started and ended this node."""
+        return {d.unit: (d.started, d.t) for d in self.finished(node) if d.final}
 
     def outcomes(self) -> dict[str, Outcome]:
         return {d.node: d.outcome for d in self.finished() if d.final}
@@ -442,6 +475,21 @@ def run_plan(
     return Run(result, recorder.documents, bench, clock)
 
 
+def rack(*steps: Node, instruments: Sequence[InstrumentSpec] = (), **more: Any) -> Plan:
+    """A plan on a bench whose chamber is shared and whose supply is driven by one unit at a time."""
+    known = instruments or (
+        spec("psu", ("output", False)), spec("dmm"), spec("chamber", shared="setpoint"),
+        spec("site_load", ("input", False), per_site=True),
+    )  # fmt: skip
+    more.setdefault("sites", tuple("ABCDEFGH"))
+    return plan_of(steps, instruments=known, **more)
+
+
+def choose(build: Build, condition: str, then: Node, otherwise: Node) -> Node:
+    """One step or another."""
+    return build.node("if", IfAction(formula(condition), Steps((then,)), Steps((otherwise,))))
+
+
 def at(clock: Any, seconds: float, action: Callable[[], None]) -> None:
     """Have something happen at a time of the run."""
 
@@ -461,6 +509,6 @@ def build() -> Build:
 def dsl() -> SimpleNamespace:
     """Everything a test needs to write a plan and run it."""
     return SimpleNamespace(
-        between=between, formula=formula, target=target, plan=plan_of, run=run_plan, at=at, spec=spec, Bench=FakeBench,
+        between=between, formula=formula, target=target, plan=plan_of, rack=rack, choose=choose, run=run_plan, at=at, spec=spec, Bench=FakeBench,
         Limit=Limit, Points=Points, ReplyTimeout=ReplyTimeout,
     )  # fmt: skip
