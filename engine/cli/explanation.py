@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.cli.places import Place, Places
-from engine.cli.plan import inner_steps, points_of, walk
+from engine.cli.plan import points_of, walk
 from engine.core.bench import InstrumentSpec, PropertySpec
 from engine.core.errors import UsageError
 from engine.plan.model import (
@@ -27,6 +27,7 @@ from engine.plan.model import (
     SetAction,
     Write,
 )
+from engine.plan.walk import lists_of
 from engine.run.project import Project
 from engine.run.settings import ProjectSettings
 from schemas.diagnostics import did_you_mean
@@ -109,7 +110,7 @@ def _chosen(plan: Plan, wanted: str | None) -> list[Node]:
 
 
 def _inside(node: Node) -> Iterator[Node]:
-    for steps in inner_steps(node):
+    for steps in lists_of(node, remedies=True):
         for inner in steps.nodes:
             yield inner
             yield from _inside(inner)
@@ -176,7 +177,7 @@ def _source_of(place: Place | None, key: str, node: Node) -> str | None:
     source_map = place.file.source_map
     if source_map.has((*place.path, key)):
         return str(place.file.key((*place.path, key)))
-    if key in _ONLY_LEAVES and inner_steps(node):
+    if key in _ONLY_LEAVES and lists_of(node, remedies=True):
         return None
     for defaults in place.defaults:
         if source_map.has((*defaults, key)):
@@ -187,7 +188,7 @@ def _source_of(place: Place | None, key: str, node: Node) -> str | None:
 def _timeout(node: Node) -> str:
     if node.timeout_s is not None:
         return _seconds(node.timeout_s)
-    if inner_steps(node):
+    if lists_of(node, remedies=True):
         return "none"
     from engine.dispatch.node import LEAF_S
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.exits import ExitCode
-from engine.cli.run import LimitsOption, ParamOption, pairs
+from engine.cli.run import DutOption, DutsOption, LimitsOption, OptimizeOption, ParamOption, UnitsOption, pairs
 from engine.cli.validate import JsonFlag, StationOption
+from engine.plan.walk import lists_of
 
 if TYPE_CHECKING:
     from engine.plan.model import Block, Node, Plan, Steps
@@ -27,6 +28,16 @@ def plan(
     param: ParamOption = None,
     limits: LimitsOption = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, max=2**63 - 1)] = None,
+    dut: DutOption = None,
+    duts: DutsOption = None,
+    units: UnitsOption = None,
+    optimize: OptimizeOption = "iters:300",
+    gantt: Annotated[
+        Path | None, typer.Option("--gantt", metavar="FILE.svg", help="Write the plan of several units as a chart.")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="DIR", help="Where earlier runs are, for their durations.")
+    ] = None,
     no_times: Annotated[
         bool, typer.Option("--no-times", help="Only compile; do not run it on the simulated clock.")
     ] = False,
@@ -35,16 +46,23 @@ def plan(
     """Show what a sequence compiles to: nodes, what each waits for and takes, how long it is predicted to last.
 
     Durations are found by running the plan on a simulated bench and clock; no instrument is touched, nothing is recorded.
+    With several units, their order on the shared instruments is planned: how long all take, what binds, what would help.
 
     \b
-    Example:
+    Examples:
       benchwright plan ldo_tempco --station sim_bench --param vin=4.2V
+      benchwright plan ldo_characterisation --station sim_rack --units 8 --optimize 5s --gantt plan.svg
     """
+    from dataclasses import replace
+
     from engine.cli import console
+    from engine.cli.many import many_as_json, order_many, print_many, savings, write_gantt
+    from engine.core.errors import UsageError
     from engine.run.predict import predict
     from engine.run.project import Project
     from engine.run.request import RunRequest
     from engine.run.runner import prepare
+    from engine.run.units import units_of
     from schemas.diagnostics import render_one
 
     path = Path(sequence)
@@ -55,16 +73,33 @@ def plan(
         parameters=pairs(param, "--param"),
         limit_set=limits,
         seed=seed,
+        units=units_of(dut or (), {}, duts, units),
+        optimize=optimize,
         plugins=tuple(project.settings.values.plugins),
     )
     prepared = prepare(request, project.library, project.root)
     for warning in prepared.warnings.warnings:
         console.err(render_one(warning) + "\n")
-    prediction = None if no_times else predict(prepared)
+    serials = [unit.serial for unit in prepared.units]
+    many = len(serials) > 1
+    if gantt is not None and not many:
+        raise UsageError("a chart shows how units share a bench; there is one unit", "add --units 8, say")
+    prediction = None if no_times else predict(replace(prepared, units=prepared.units[:1]))
+    order = order_many(prepared, results if results is not None else project.results) if many else None
     if json:
-        console.out_json(plan_as_json(prepared.plan, prediction))
+        document = plan_as_json(prepared.plan, prediction)
+        if order is not None and order.planned is not None:
+            document["units"] = serials
+            document["schedule"] = many_as_json(order.planned, order.estimates, savings(order.planned))
+        console.out_json(document)
     else:
         _print(prepared.plan, prediction)
+        if order is not None and order.planned is not None:
+            print_many(order.planned, order.estimates, savings(order.planned), serials)
+    if gantt is not None and order is not None and order.planned is not None:
+        write_gantt(order.planned, serials, gantt)
+        if not json:
+            console.out(f"chart: {gantt}")
     if prediction is not None and str(prediction.outcome) == "aborted":
         raise typer.Exit(ExitCode.ABORTED)
 
@@ -84,28 +119,8 @@ def _walk(steps: Steps, depth: int) -> Iterator[tuple[Node, int, tuple[str, ...]
         else:
             waits = tuple(ids[other] for other in steps.waits[index])
         yield node, depth, waits
-        for inner in inner_steps(node):
+        for inner in lists_of(node, remedies=True):
             yield from _walk(inner, depth + 1)
-
-
-def inner_steps(node: Node) -> list[Steps]:
-    """The lists of steps that a node holds, its remedy last."""
-    from engine.plan.model import CallAction, GroupAction, IfAction, ParallelAction, RepeatAction, SweepAction
-
-    action = node.action
-    found: list[Steps] = []
-    match action:
-        case GroupAction() | CallAction():
-            found = [action.block.setup, action.block.steps, action.block.cleanup]
-        case IfAction():
-            found = [action.then, action.otherwise]
-        case ParallelAction():
-            found = list(action.branches)
-        case SweepAction() | RepeatAction():
-            found = [action.body]
-    if node.retry is not None:
-        found.append(node.retry.remedy)
-    return [steps for steps in found if steps.nodes]
 
 
 def points_of(node: Node) -> str:

@@ -19,19 +19,21 @@ from engine.plan.model import (
 from schemas.quantity import Unit
 
 
-def lists_of(node: Node) -> tuple[Steps, ...]:
-    """The lists of steps that a node holds; remedies left out."""
+def lists_of(node: Node, *, remedies: bool = False) -> tuple[Steps, ...]:
+    """The lists of steps that a node holds, empty ones left out; its remedy last, where asked for."""
+    found: tuple[Steps, ...] = ()
     match node.action:
         case GroupAction() | CallAction():
-            return _lists(node.action.block)
+            found = _lists(node.action.block)
         case IfAction():
-            return (node.action.then, node.action.otherwise)
+            found = (node.action.then, node.action.otherwise)
         case ParallelAction():
-            return node.action.branches
+            found = node.action.branches
         case SweepAction() | RepeatAction():
-            return (node.action.body,)
-        case _:
-            return ()
+            found = (node.action.body,)
+    if remedies and node.retry is not None:
+        found = (*found, node.retry.remedy)
+    return tuple(steps for steps in found if steps.nodes)
 
 
 def _lists(block: Block) -> tuple[Steps, ...]:
