@@ -11,8 +11,9 @@ import typer
 from engine.cli.validate import JsonFlag
 
 if TYPE_CHECKING:
+    from engine.present.timeline import Timeline
     from engine.run.project import Project
-    from engine.store import JournalReader, RunRecord
+    from engine.store import JournalReader, RunRecord, UnitRecord
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The beginning of a run's id, or `latest`.")]
 ResultsOption = Annotated[
@@ -87,12 +88,12 @@ def runs(
         if not found:
             console.out("no run fits")
             return
-        from engine.cli.tables import moment
+        from engine.cli.tables import moment, serials_text
         from engine.present.values import duration_text
 
         rows = []
         for run in found:
-            serials = ", ".join(unit.serial for unit in journal.units(run))
+            serials = serials_text(journal.units(run))
             rows.append(
                 [
                     run.short_id,
@@ -116,14 +117,21 @@ def show(
     files: Annotated[
         Path | None, typer.Option("--files", metavar="DIR", help="Write the files it ran with to this folder.")
     ] = None,
+    unit: Annotated[
+        str | None, typer.Option("--unit", metavar="SERIAL", help="Only this unit of the run, with all of its values.")
+    ] = None,
     results: ResultsOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Show one run: its verdict and why, every measurement with its limit, the tree of steps with times, its files.
 
+    Of several units, what they have in common is told once for all of them, with the timeline of who had what when and who
+    waited for whom; --unit shows one of them as if it had been alone.
+
     \b
     Examples:
       benchwright show latest
+      benchwright show latest --unit LDO0042
       benchwright show k3q9 --json
       benchwright show k3q9 --files /tmp/as_it_was
     """
@@ -135,30 +143,57 @@ def show(
             for path in journal.extract_files(record, files):
                 console.out(f"wrote {path}")
             return
+        only = _unit_of(journal, record, unit) if unit is not None else None
         if json:
             from engine.output import run_as_json
 
-            console.out_json(run_as_json(journal, record))
+            console.out_json(run_as_json(journal, record, unit=only.unit if only is not None else None))
             return
-        _print_run(journal, record)
+        _print_run(journal, record, only)
 
 
-def _print_run(journal: JournalReader, run: RunRecord) -> None:
+def _unit_of(journal: JournalReader, run: RunRecord, serial: str) -> UnitRecord:
+    """The unit of this serial number; raises UsageError."""
+    from engine.core.errors import UsageError
+    from schemas.diagnostics import did_you_mean
+
+    units = journal.units(run)
+    for unit in units:
+        if unit.serial == serial:
+            return unit
+    known = [unit.serial for unit in units]
+    listed = ", ".join(known[:10]) + (f" and {len(known) - 10} more" if len(known) > 10 else "")
+    raise UsageError(
+        f"run {run.short_id} has no unit `{serial}`", did_you_mean(serial, known) or f"its units: {listed or 'none'}"
+    )
+
+
+def _print_run(journal: JournalReader, run: RunRecord, only: UnitRecord | None) -> None:
     from engine.cli import console, tables
     from engine.present.fold import fold
     from engine.present.steps import step_rows
 
-    table = fold(journal.measurements(run))
+    unit = only.unit if only is not None else None
+    table = fold(m for m in journal.measurements(run) if unit is None or m.unit == unit)
+    nodes = (node for node in journal.nodes(run) if unit is None or node.unit == unit)
+    units = journal.units(run)
+    several = len(units) > 1 and only is None
+    serials = {one.unit: one.serial for one in units}
     name = f"{run.sequence} {run.version}".strip()
     titled = f"{run.title} ({name})" if run.title != run.sequence else name
-    console.out(tables.headline_text(run.status, titled))
+    status = run.status
+    if only is not None and len(units) > 1:
+        status, titled = str(only.outcome or run.status), f"{only.serial}  {titled}"
+    console.out(tables.headline_text(status, titled))
     console.out()
-    console.out(console.table(("", ""), _identity(journal, run)))
-    why = tables.causes_text(journal, run, table.rows)
+    console.out(console.table(("", ""), _identity(journal, run, only)))
+    found = _timeline(journal, run, units) if several else None
     sections = [
-        ("why", why),
-        ("measurements", tables.measurement_table(table, units=len({row.unit for row in table.rows}))),
-        ("steps", tables.step_table(step_rows(journal.nodes(run)))),
+        ("units", tables.unit_table(units, found.waited_s) if found is not None else ""),
+        ("why", tables.causes_text(journal, run, table.rows, unit) if status not in ("pass", "marginal") else ""),
+        ("measurements", tables.measurement_table(table, serials) if several else tables.measurement_table(table)),
+        ("timeline", tables.timeline_text(found) if found is not None else ""),
+        ("steps", tables.step_table(step_rows(nodes, together=several))),
         ("instruments", _instruments(journal, run)),
         ("files", _files(journal, run)),
         ("attached", _attached(journal, run)),
@@ -169,24 +204,34 @@ def _print_run(journal: JournalReader, run: RunRecord) -> None:
             console.out(f"\n{console.toned(title, 'strong')}\n{text}")
 
 
-def _identity(journal: JournalReader, run: RunRecord) -> list[list[str]]:
+def _timeline(journal: JournalReader, run: RunRecord, units: list[UnitRecord]) -> Timeline:
+    from engine.present.timeline import timeline
+
+    return timeline(journal.held(run), journal.waited(run), units, run.duration_s, run.units)
+
+
+def _identity(journal: JournalReader, run: RunRecord, only: UnitRecord | None) -> list[list[str]]:
     from engine.cli import console, tables
     from engine.present.values import duration_text
 
     took = duration_text(run.duration_s)
     if took and run.clock == "virtual":
         took += " of simulated time"
-    units = ", ".join(f"{unit.serial} at site {unit.site}" for unit in journal.units(run))
+    among = [only] if only is not None else journal.units(run)
+    units = ", ".join(f"{unit.serial} at site {unit.site}" for unit in among)
+    if len(among) > 3:
+        units = tables.serials_text(among)
+    tally = only.tally if only is not None and only.outcome is not None else journal.tally(run)
     commit = str(run.environment.get("git_commit", ""))[:12]
     if commit and run.environment.get("git_dirty"):
         commit += " with uncommitted changes"
     pairs = [
         ("run", f"{run.short_id}  ({run.id})"),
-        ("unit", units),
+        ("unit" if len(among) == 1 else "units", units),
         ("station", f"{run.station}, {run.clock} clock, seed {run.seed}"),
         ("started", tables.moment(run.started_wall)),
         ("took", took),
-        ("values", tables.tally_text(journal.tally(run))),
+        ("values", tables.tally_text(tally)),
         ("operator", run.operator),
         ("description", run.description),
         ("parameters", ", ".join(f"{name} {tables.parameter_text(run, name)}" for name in run.parameters)),

@@ -1,23 +1,23 @@
 """What is seen of a run while it is under way: a live view, plain lines, or one JSON document a line.
 
 A listener is called for every document of a run, a million of them in a large one. It must not raise and should do next to
-nothing: the live view only counts, and is drawn by a thread of its own ten times a second.
+nothing.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
+from typing import Any, Protocol, Self, TextIO
 
 from engine.cli import console
 from engine.cli.logfile import RANK
+from engine.cli.tables import tally_text
 from engine.present import values
 from engine.present.fold import axes_text
+from engine.present.gantt_text import shortened
 from engine.present.verdicts import mark
 from schemas.documents import (
     Attached,
@@ -27,22 +27,19 @@ from schemas.documents import (
     Logged,
     Measured,
     NodeFinished,
-    NodeStarted,
     Outcome,
     RunFinished,
     RunStarted,
     SafeState,
+    UnitFinished,
     UnitStarted,
     Verdict,
 )
 
-if TYPE_CHECKING:
-    from rich.console import Group as Renderable
-
 _LEFT_OUT = frozenset(("text", "content"))
 """Fields that hold whole files."""
-_MOST_MESSAGES = 1_000
-"""Messages that the live view prints above itself; a loop that logs must not drown the terminal."""
+LONGEST_SERIAL = 16
+"""Letters of a serial number in a line; of a longer one both ends are kept."""
 _ALWAYS_TOLD = (Outcome.ERROR, Outcome.ABORTED, Outcome.SKIPPED)
 _WORTH_A_LINE_S = 1.0
 """A step that judges nothing gets a line of its own when it took this long."""
@@ -136,13 +133,17 @@ def _plain(value: Any) -> Any:
 
 
 class PlainLines(_Closing):
-    """One line for each event that a person at a log file wants to see."""
+    """One line for each event that a person at a log file wants to see; of several units each line says whose it is."""
 
-    def __init__(self, stream: TextIO | None = None, level: str = "info") -> None:
+    def __init__(self, stream: TextIO | None = None, level: str = "info", *, several: bool = False) -> None:
         self._out = _Stream(stream if stream is not None else sys.stdout)
         self._stream = stream if stream is not None else sys.stdout
         self._level = RANK[Level(level)]
         self._judged: set[tuple[int, str]] = set()
+        self._several = several
+        self._serials: dict[int, str] = {}
+        self._started: dict[int, float] = {}
+        self._width = 0
 
     def hear(self, document: Document) -> None:
         line = self._line(document)
@@ -160,19 +161,22 @@ class PlainLines(_Closing):
             case Logged():
                 if RANK[document.level] < self._level:
                     return None
-                return self._at(document.t, f"{document.level}: {console.clean(document.message)}")
+                return self._at(document.t, f"{document.level}: {console.clean(document.message)}", document.unit)
             case RunStarted():
                 return (
                     f"run {document.run_id.rpartition('-')[2]}: {document.sequence} on {document.station}, "
                     f"{document.clock} clock, seed {document.seed}"
                 )
             case UnitStarted():
+                self._meet(document)
                 return self._at(document.t, f"unit {console.clean(document.serial)} at site {document.site}")
+            case UnitFinished() if self._several:
+                return self._at(document.t, self._unit(document), document.unit)
             case InstrumentOpened():
                 one = document.instrument
                 return self._at(document.t, f"opened {one.name}: {console.clean(one.identity)}")
             case Attached():
-                return self._at(document.t, f"kept {console.clean(document.name)}")
+                return self._at(document.t, f"kept {console.clean(document.name)}", document.unit)
             case SafeState() if document.verified is False:
                 return self._at(document.t, f"NOT SAFE: {document.instrument}: {console.clean(document.message)}")
             case RunFinished():
@@ -184,7 +188,8 @@ class PlainLines(_Closing):
         limit = f"  ({shown.limit})" if shown.limit else ""
         axes = f"  [{axes_text(m.axes)}]" if m.axes else ""
         again = f"  attempt {m.attempt}" if m.attempt > 1 else ""
-        return self._at(m.t, f"{self._mark(m.verdict)}  {m.name} = {console.clean(shown.value)}{limit}{axes}{again}")
+        text = f"{self._mark(m.verdict)}  {m.name} = {console.clean(shown.value)}{limit}{axes}{again}"
+        return self._at(m.t, text, m.unit)
 
     def _node(self, node: NodeFinished) -> str | None:
         judged = (node.unit, node.node) in self._judged
@@ -198,142 +203,41 @@ class PlainLines(_Closing):
         text = f"{self._mark(node.outcome)}  {node.kind} {node.node}"
         text += f" in {values.duration_text(took)}" if took else ""
         text += f": {console.clean(node.message)}" if node.message else ""
-        return self._at(node.t, text + ("" if node.final else "  (tried again)"))
+        return self._at(node.t, text + ("" if node.final else "  (tried again)"), node.unit)
 
-    def _at(self, t: float, text: str) -> str:
-        return f"{t:12.3f} s  {text}"
+    def _meet(self, unit: UnitStarted) -> None:
+        """From the second unit on, lines say whose they are; short enough to leave the values in line."""
+        self._serials[unit.unit] = shortened(console.clean(unit.serial), LONGEST_SERIAL)
+        self._started[unit.unit] = unit.t
+        self._several = self._several or len(self._serials) > 1
+        self._width = max(self._width, console.width(self._serials[unit.unit]))
+
+    def _unit(self, unit: UnitFinished) -> str:
+        took = values.duration_text(unit.t - self._started.get(unit.unit, 0.0))
+        message = f": {console.clean(unit.message)}" if unit.message else ""
+        return f"{self._mark(unit.outcome)}  unit finished in {took}, {tally_text(unit.tally)}{message}"
+
+    def _at(self, t: float, text: str, unit: int | None = None) -> str:
+        if not self._several or unit is None:
+            return f"{t:12.3f} s  {text}"
+        serial = self._serials.get(unit, f"unit {unit + 1}")
+        return f"{t:12.3f} s  {serial}{' ' * (self._width - console.width(serial))}  {text}"
 
     def _mark(self, what: Outcome | Verdict) -> str:
         return mark(what).text(not console.speaks_unicode(self._stream))
 
 
-class LiveView:
-    """A few lines of the terminal that are drawn again and again until the run is over."""
+def progress_for(
+    *, as_json: bool, title: str, size: int, planned_s: float | None, level: str, units: int = 1
+) -> Progress:
+    """The view that fits: JSON when asked for, live on a terminal, plain lines elsewhere.
 
-    def __init__(
-        self,
-        title: str,
-        size: int,
-        planned_s: float | None = None,
-        wall: Callable[[], float] = time.monotonic,
-        level: str = "info",
-    ) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        self._wall = wall
-        self._title = title
-        self._size = max(1, size)
-        self._planned_s = planned_s
-        self._begun = wall()
-        self._reached = 0
-        self._least = RANK[Level(level)]
-        self._messages = 0
-        self._t = 0.0
-        self._node = ""
-        self._point = ""
-        self._counts = dict.fromkeys(Verdict, 0)
-        self._errors = 0
-        self._last = ""
-        self._console = Console(stderr=False, highlight=False)
-        self._live = Live(
-            get_renderable=self.render, console=self._console, refresh_per_second=10, transient=True
-        )  # fmt: skip
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
-
-    def hear(self, document: Document) -> None:
-        kind = type(document)
-        if kind is NodeStarted:
-            self._node = document.node  # type: ignore[union-attr]
-            self._reached = max(self._reached, document.order)  # type: ignore[union-attr]
-            self._t = document.t  # type: ignore[union-attr]
-        elif kind is NodeFinished:
-            self._finished(document)  # type: ignore[arg-type]
-        elif kind is Measured:
-            self._measured(document)  # type: ignore[arg-type]
-        elif kind is Logged and RANK[document.level] >= self._least:  # type: ignore[union-attr]
-            self._say(document)  # type: ignore[arg-type]
-
-    def _say(self, message: Logged) -> None:
-        """A message above the live lines; it stays when they go."""
-        self._messages += 1
-        if self._messages <= _MOST_MESSAGES:
-            style = {Level.ERROR: "red", Level.WARNING: "yellow"}.get(message.level, "")
-            text = f"{values.duration_text(message.t):>10}  {message.level}: {console.clean(message.message)}"
-            self._live.console.print(text, style=style or None, markup=False, highlight=False)
-
-    def _finished(self, node: NodeFinished) -> None:
-        self._t = node.t
-        if node.final:
-            self._reached = max(self._reached, node.order + 1)
-        if node.outcome is Outcome.ERROR:
-            self._errors += 1
-            self._last = f"{node.node}: {node.message}"
-
-    def _measured(self, m: Measured) -> None:
-        self._t = m.t
-        if m.diagnostic:
-            return
-        self._counts[m.verdict] += 1
-        self._point = axes_text(m.axes) if m.axes else ""
-        if m.verdict is Verdict.FAIL:
-            shown = values.judged(m.value, m.unit_symbol, m.low, m.high, m.limit, m.margin)
-            self._last = f"{m.name} = {shown.value}, limit {shown.limit}" + (f" at {self._point}" if m.axes else "")
-
-    def share(self) -> float:
-        """How much of the run is done, 0 … 1: by predicted time where there is a prediction, else by place in the plan."""
-        if self._planned_s:
-            return min(1.0, self._t / self._planned_s)
-        return min(1.0, self._reached / self._size)
-
-    def remaining_s(self) -> float | None:
-        """Real seconds to go; None while nothing can be said."""
-        share, spent = self.share(), self._wall() - self._begun
-        if share < 0.02 or spent < 0.5:
-            return None
-        return spent * (1 - share) / share
-
-    def render(self) -> Renderable:
-        """The lines as they are now."""
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
-
-        share, left = self.share(), self.remaining_s()
-        head = Table.grid(padding=(0, 1))
-        eta = f"about {values.duration_text(left)} to go" if left is not None else ""
-        head.add_row(
-            Text(self._title, style="bold"),
-            ProgressBar(total=1.0, completed=share, width=30),
-            f"{share:4.0%}",
-            Text(eta, style="dim"),
-        )
-        counts = Text("  ")
-        styles = {"pass": "green", "marginal": "yellow", "fail": "red", "unjudged": "dim"}
-        for verdict, count in self._counts.items():
-            counts.append(f"{mark(verdict).glyph} {count:,} {verdict}   ", styles[str(verdict)] if count else "dim")
-        if self._errors:
-            counts.append(f"! {self._errors:,} error", "red")
-        now = Text(f"  {values.duration_text(self._t)}  {console.clean(self._node)}", no_wrap=True, overflow="ellipsis")
-        lines: list[Any] = [head, now, counts]
-        if self._last:
-            lines.append(Text(f"  {console.clean(self._last)}", style="red", no_wrap=True, overflow="ellipsis"))
-        return Group(*lines)
-
-
-def progress_for(*, as_json: bool, title: str, size: int, planned_s: float | None, level: str) -> Progress:
-    """The view that fits: JSON when asked for, live on a terminal, plain lines elsewhere."""
+    `units` is how many are going to be run, those that queue for a site included.
+    """
     if as_json:
         return JsonLines()
     if sys.stdout.isatty() and console.speaks_unicode(sys.stdout):
-        return LiveView(title, size, planned_s, level=level)
-    return PlainLines(level=level)
+        from engine.cli.live import LiveView
+
+        return LiveView(title, size, planned_s, level=level, units=units)
+    return PlainLines(level=level, several=units > 1)

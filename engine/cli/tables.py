@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.cli import console
@@ -14,16 +14,30 @@ from engine.present.verdicts import headline, mark
 
 if TYPE_CHECKING:
     from engine.present.steps import StepRow
-    from engine.store import JournalReader, RunRecord
+    from engine.present.timeline import Timeline, Wait
+    from engine.store import JournalReader, RunRecord, UnitRecord
+    from schemas.documents import Waited
 
 MOST_ROWS = 200
 MOST_CAUSES = 10
+MOST_UNITS = 60
+MOST_WAITS = 8
 _PHASES = ("setup", "steps", "cleanup", "monitors")
 
 
-def measurement_table(table: Table, *, units: int = 1) -> str:
-    """Every value, or every swept one on a line, with its limit and verdict."""
+def measurement_table(table: Table, serials: Mapping[int, str] | None = None) -> str:
+    """Every value, or every swept one on a line, with its limit and verdict.
+
+    What several units have in common is one line for all of them; `serials` are the names of units, by number.
+    """
     rows = table.rows
+    units = {row.unit for row in rows}
+    if len(units) > 1 or len(serials or ()) > 1:
+        from engine.present.units import is_shared
+
+        if is_shared(rows):
+            return _folded_table(rows, serials or {}, max(len(units), len(serials or ())))
+    named = serials if serials is not None and len(units) > 1 else {unit: f"unit {unit + 1}" for unit in units}
     left_out = max(0, len(rows) - MOST_ROWS)
     if left_out:
         worst = sorted(rows, key=lambda row: -mark(row.verdict).rank)[:MOST_ROWS]
@@ -32,16 +46,161 @@ def measurement_table(table: Table, *, units: int = 1) -> str:
     if not rows:
         return "  nothing was measured"
     often = Counter((row.unit, row.name) for row in table.rows)
-    lines = [_measurement(row, units > 1, often[row.unit, row.name] > 1) for row in rows]
-    head = [*(["unit"] if units > 1 else []), "verdict", "name", "value", "limit", "margin", "where"]
-    shift = 1 if units > 1 else 0
+    several = len(units) > 1
+    lines = [
+        _measurement(row, named.get(row.unit, "") if several else "", often[row.unit, row.name] > 1) for row in rows
+    ]
+    head = [*(["unit"] if several else []), "verdict", "name", "value", "limit", "margin", "where"]
+    shift = 1 if several else 0
     text = console.table(head, lines, right=(2 + shift, 4 + shift), indent="  ")
     if left_out:
         text += f"\n  and {console.plural(left_out, 'more row')} without a worse verdict; `benchwright export` has all"
     return text
 
 
-def _measurement(row: Row, with_unit: bool, with_place: bool) -> list[str]:
+def _folded_table(rows: Sequence[Row], serials: Mapping[int, str], units: int) -> str:
+    """What units have in common, a line each: from the smallest to the largest of all, and whose is the worst."""
+    from engine.present.units import across
+
+    found = across(rows)
+    shown = found
+    if len(found) > MOST_ROWS:
+        worst = sorted(found, key=lambda one: -mark(one.verdict).rank)[:MOST_ROWS]
+        kept = set(map(id, worst))
+        shown = [one for one in found if id(one) in kept]
+    often = Counter(one.name for one in found)
+    lines = []
+    for one in shown:
+        said = one.total.shown()
+        bad = one.verdict in ("fail", "marginal")
+        judged = one.verdict != "unjudged"
+        place = one.total.worst.axes if one.total.worst is not None else ()
+        most = max(row.count for row in one.rows)
+        where = f"{most:,} points a unit" if most > 1 else axes_text(one.total.first.axes)
+        if most > 1 and bad:
+            where += f", worst at {axes_text(place)}"
+        cells = [
+            *(_placed(one.total) if often[one.name] > 1 else one.name, said.value, said.limit, said.margin),
+            *(
+                serials.get(one.worst_unit, f"unit {one.worst_unit + 1}") if judged else "",
+                one.units_text(units),
+                where,
+            ),
+        ]
+        lines.append([console.marked(one.verdict), *map(console.clean, cells)])
+    head = ("verdict", "name", "value", "limit", "margin", "worst unit", "units", "where")
+    text = console.table(head, lines, right=(2, 4), indent="  ")
+    if len(shown) < len(found):
+        left_out = console.plural(len(found) - len(shown), "more row")
+        text += f"\n  and {left_out} without a worse verdict; `benchwright export` has all"
+    return text
+
+
+def unit_table(units: Sequence[UnitRecord], waited_s: Mapping[int, float]) -> str:
+    """Every unit with its verdict, those that failed first. `waited_s`: seconds each waited for others."""
+    from engine.present.units import worst_first
+
+    ordered = worst_first(units)
+    lines = []
+    for unit in ordered[:MOST_UNITS]:
+        took = unit.finished_s - unit.started_s if unit.finished_s is not None else None
+        lines.append(
+            [
+                console.marked(unit.outcome or "running"),
+                *map(console.clean, (unit.serial, unit.site)),
+                tally_text(unit.tally) if unit.outcome is not None else "",
+                values.duration_text(took),
+                values.duration_text(waited_s.get(unit.unit)),
+                console.clean(unit.message),
+            ]
+        )
+    waits = any(waited_s.get(unit.unit) for unit in ordered)
+    says = any(unit.message for unit in ordered)
+    columns = [0, 1, 2, 3, 4, *([5] if waits else []), *([6] if says else [])]
+    head = ("outcome", "unit", "site", "values", "took", "waited", "")
+    text = console.table(
+        [head[at] for at in columns], [[line[at] for at in columns] for line in lines], right=(4, 5), indent="  "
+    )
+    if len(ordered) > len(lines):
+        text += f"\n  and {console.plural(len(ordered) - len(lines), 'more unit')}, none worse than these"
+    return text
+
+
+def results_text(journal: JournalReader, run: RunRecord, table: Table) -> str:
+    """What a run found: its units, where there are several, then what was measured."""
+    units = journal.units(run)
+    if len(units) < 2:
+        return measurement_table(table)
+    waited = waited_of(journal.waited(run))
+    return f"{unit_table(units, waited)}\n\n{measurement_table(table, {unit.unit: unit.serial for unit in units})}"
+
+
+def waited_of(waits: Iterable[Waited]) -> dict[int, float]:
+    """Seconds in which each unit waited for others; what it waited for twice at a time counts once."""
+    from engine.present.gantt import union_s
+
+    stretches: dict[int, list[tuple[float, float]]] = {}
+    for wait in waits:
+        stretches.setdefault(wait.unit, []).append((wait.t0, wait.t1))
+    return {unit: union_s(found) for unit, found in stretches.items()}
+
+
+def timeline_text(found: Timeline) -> str:
+    """Who had what when, how much each thing was used, who waited for whom; empty where nothing was shared."""
+    from engine.present.gantt_text import gantt_text
+
+    ascii_only = not console.speaks_unicode(sys.stdout)
+    lines = ["  " + line for line in gantt_text(found.gantt, ascii_only=ascii_only)]
+    if not lines:
+        return ""
+    usage = [
+        [
+            console.clean(one.resource),
+            f"{one.share:.1%}",
+            values.duration_text(one.busy_s),
+            f"{one.uses:,}×",
+            values.duration_text(one.waited_s) if one.waited_s else "",
+        ]
+        for one in found.usage[:MOST_WAITS]
+    ]
+    head = ("resource", "in use", "time", "uses", "waited for")
+    lines += ["", console.table(head, usage, right=(1, 2, 3, 4), indent="  ")]
+    if found.waits:
+        serial = found.gantt.serial
+        waits = [
+            [
+                console.clean(serial(one.unit)),
+                values.duration_text(one.total_s),
+                f"{one.count:,}×",
+                console.clean(one.resource),
+                console.clean(whom_text(one, serial)),
+                f"{values.duration_text(one.longest_s)} at {values.duration_text(one.longest_at_s) or '0 s'}",
+            ]
+            for one in found.waits[:MOST_WAITS]
+        ]
+        titles = ("unit", "waited", "", "for", "which had", "longest")
+        lines += ["", console.table(titles, waits, right=(1, 2), indent="  ")]
+        if len(found.waits) > MOST_WAITS:
+            lines.append(f"  and {len(found.waits) - MOST_WAITS} more, none longer")
+    return "\n".join(lines)
+
+
+def whom_text(wait: Wait, serial: Callable[[int], str], most: int = 3) -> str:
+    """The units that were in the way, the most first: `SN2, SN7 and 4 others`."""
+    named = [serial(unit) for unit, _ in wait.others]
+    if len(named) <= most:
+        return ", ".join(named)
+    return f"{', '.join(named[: most - 1])} and {len(named) - most + 1} others"
+
+
+def serials_text(units: Sequence[UnitRecord], most: int = 3) -> str:
+    """`LDO1, LDO2`; of many the number and the first and last."""
+    if len(units) <= most:
+        return ", ".join(unit.serial for unit in units)
+    return f"{len(units):,} units, {units[0].serial} … {units[-1].serial}"
+
+
+def _measurement(row: Row, unit: str, with_place: bool) -> list[str]:
     shown = row.shown()
     where = f"{row.count:,} points" if row.swept else axes_text(row.first.axes)
     bad = row.verdict in ("fail", "marginal")
@@ -49,7 +208,7 @@ def _measurement(row: Row, with_unit: bool, with_place: bool) -> list[str]:
         where += f", worst at {axes_text(row.worst.axes)}"
     cells = [_placed(row) if with_place else row.name, shown.value, shown.limit, shown.margin, where]
     return [
-        *([str(row.unit)] if with_unit else []),
+        *([console.clean(unit)] if unit else []),
         console.marked(row.verdict),
         *(console.clean(cell) for cell in cells),
     ]
@@ -73,31 +232,38 @@ def step_table(rows: Sequence[StepRow], most: int = 400) -> str:
                 "  " * row.depth + console.clean(row.label),
                 row.kind,
                 count,
-                values.duration_text(row.seconds),
+                values.duration_text(row.seconds / max(1, row.units)),
                 ", ".join(part for part in (retried, console.clean(row.message)) if part),
             ]
         )
     if not lines:
         return "  no step was run"
-    text = console.table(("outcome", "step", "verb", "", "time", ""), lines, right=(3, 4), indent="  ")
+    head = "time a unit" if any(row.units > 1 for row in rows) else "time"
+    text = console.table(("outcome", "step", "verb", "", head, ""), lines, right=(3, 4), indent="  ")
     if len(rows) > most:
         text += f"\n  and {console.plural(len(rows) - most, 'more step')}"
     return text
 
 
-def causes_text(journal: JournalReader, run: RunRecord, rows: Iterable[Row]) -> str:
-    """Why a run is not green, worst first; empty where it is."""
+def _whose(unit: int | None, serials: Mapping[int, str]) -> str:
+    return f"{console.clean(serials[unit])}  " if unit is not None and unit in serials else ""
+
+
+def causes_text(journal: JournalReader, run: RunRecord, rows: Iterable[Row], unit: int | None = None) -> str:
+    """Why a run, or one unit of it, is not green, worst first; empty where it is."""
     if run.status in ("pass", "marginal"):
         return ""
     from engine.output.causes import causes
 
-    found = causes(journal, run, rows)
+    found = [cause for cause in causes(journal, run, rows) if unit is None or cause.unit in (None, unit)]
+    units = journal.units(run)
+    serials = {one.unit: one.serial for one in units} if len(units) > 1 and unit is None else {}
     lines = []
     for cause in found[:MOST_CAUSES]:
         times = f" ({cause.count:,} times)" if cause.count > 1 else ""
         glyph = cause.mark.text(not console.speaks_unicode(sys.stdout))
         lines.append(
-            f"  {console.toned(glyph, str(cause.mark.tone))}  {console.clean(cause.where)}: "
+            f"  {console.toned(glyph, str(cause.mark.tone))}  {_whose(cause.unit, serials)}{console.clean(cause.where)}: "
             f"{console.clean(cause.what)}{times}"
         )
     if len(found) > MOST_CAUSES:

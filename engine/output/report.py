@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from engine.output.causes import MOST as MOST_CAUSES
 from engine.output.causes import causes
 from engine.output.logo import data_uri
+from engine.output.rows import drawing_of, line_of
+from engine.output.shared import bench_page
 from engine.present import values
-from engine.present.chart import chart_of
-from engine.present.fold import LONGEST_LIST, Measurement, Row, Table, axes_text, fold, position
-from engine.present.svg import svg
+from engine.present.fold import LONGEST_LIST, Measurement, Table, axes_text, fold
+from engine.present.units import worst_first
 from engine.present.verdicts import headline, mark
 from engine.store import JournalReader, RunRecord, UnitRecord
 from schemas.documents import Outcome, Verdict
@@ -30,6 +30,12 @@ from schemas.documents import Outcome, Verdict
 MOST_ROWS = 1000
 MOST_CHARTS = 60
 MOST_LOG = 500
+MOST_SECTIONS = 32
+"""Units with a section of their own; those that failed come first."""
+MOST_OPEN = 4
+"""Of more units the sections are folded up."""
+MOST_ROWS_EACH = 100
+NOT_GOOD = (Verdict.FAIL, Verdict.MARGINAL)
 MOST_POINTS = 60
 """Points of a sweep listed one by one below its chart; a longer one is in the export."""
 
@@ -51,9 +57,13 @@ def html_report(
     """The page; times are local unless a zone is given. Raises UsageError for a logo that cannot be shown."""
     settings = settings or ReportSettings()
     table = fold(journal.measurements(run))
+    units = _units(journal, run, table)
+    several = len(units) > 1
+    bench = bench_page(journal, run, units, table.rows, settings.include_charts) if several else None
+    drawn = worst_first(units)[:MOST_SECTIONS]
     tally = journal.tally(run)
     found = causes(journal, run, table.rows) if run.status not in ("pass", "marginal") else []
-    events = [event for event in journal.events(run, limit=MOST_LOG * 4) if event.document == "Logged"]
+    events = journal.events(run, limit=MOST_LOG * 4, document="Logged")
     left = journal.nodes(run, [Outcome.SKIPPED, Outcome.NOT_RUN])
     not_run, not_run_left_out = _some(left, LONGEST_LIST)
     return str(
@@ -73,7 +83,11 @@ def html_report(
             judged=tally.passed + tally.marginal + tally.failed,
             causes=found[:MOST_CAUSES],
             causes_left_out=max(0, len(found) - MOST_CAUSES),
-            units=[_unit(unit, table, run, settings) for unit in _units(journal, run, table)],
+            bench=bench,
+            serials={unit.unit: unit.serial for unit in units},
+            units=[_unit(unit, table, run, settings, alone=not several) for unit in drawn],
+            units_left_out=len(units) - len(drawn),
+            folded=len(units) > MOST_OPEN,
             table=table,
             instruments=journal.instruments(run),
             parameters=[(name, _parameter(run, name, value)) for name, value in run.parameters.items()],
@@ -160,11 +174,15 @@ def _units(journal: JournalReader, run: RunRecord, table: Table) -> list[UnitRec
     return [*units, *(UnitRecord(u, "", "", {}, 0.0, None, None, "", run.tally.__class__()) for u in strays)]
 
 
-def _unit(unit: UnitRecord, table: Table, run: RunRecord, settings: ReportSettings) -> dict[str, Any]:
+def _unit(
+    unit: UnitRecord, table: Table, run: RunRecord, settings: ReportSettings, *, alone: bool = True
+) -> dict[str, Any]:
+    """The section of a unit; one of several has its charts with the others."""
     rows = [row for row in table.rows if row.unit == unit.unit]
     shown = rows
-    if len(rows) > MOST_ROWS:
-        worst = sorted(rows, key=lambda row: -mark(row.verdict).rank)[:MOST_ROWS]
+    most = MOST_ROWS if alone else MOST_ROWS_EACH
+    if len(rows) > most:
+        worst = sorted(rows, key=lambda row: -mark(row.verdict).rank)[:most]
         kept = set(map(id, worst))
         shown = [row for row in rows if id(row) in kept]
     charts = 0
@@ -173,64 +191,22 @@ def _unit(unit: UnitRecord, table: Table, run: RunRecord, settings: ReportSettin
         if not row.swept:
             continue
         drawing = ""
-        if settings.include_charts and charts < MOST_CHARTS:
-            drawing, note = _drawing(row, run, f"u{unit.unit}c{charts}")
+        if alone and settings.include_charts and charts < MOST_CHARTS:
+            drawing, note = drawing_of(row, run, f"u{unit.unit}c{charts}")
             charts += bool(drawing)
         else:
             note = ""
-        points = row.listed if row.count <= MOST_POINTS else []
+        points = row.listed if row.count <= MOST_POINTS and (alone or row.verdict in NOT_GOOD) else []
         sweeps.append({"row": row, "shown": row.shown(), "svg": drawing, "note": note, "points": points})
     status = unit.outcome or (run.status if run.outcome is None else "")
     sweeps.sort(key=lambda sweep: -mark(sweep["row"].verdict).rank)
     return {
         "unit": unit,
         "mark": mark(status) if status else None,
-        "rows": [_line(row) for row in shown],
+        "rows": [line_of(row) for row in shown],
         "left_out": len(rows) - len(shown),
         "sweeps": sweeps,
     }
-
-
-def _drawing(row: Row, run: RunRecord, identifier: str) -> tuple[Markup | str, str]:
-    chart = chart_of(row, lambda axis: run.units.get(axis, ""))
-    if chart is None:
-        return "", ""
-    return Markup(svg(chart, identifier=identifier)), chart.note  # svg() escapes every text
-
-
-def _line(row: Row) -> dict[str, Any]:
-    m = row.worst if row.worst is not None else row.first
-    low_at = position(row.low, m.low, m.high)
-    high_at = position(row.high, m.low, m.high)
-    bar = None
-    if low_at is not None and high_at is not None:
-        bar = {
-            "left": round(low_at * 100, 1),
-            "width": round((high_at - low_at) * 100, 1),
-            "lower": m.low is not None,
-            "upper": m.high is not None,
-        }
-    notes = []
-    if row.first.samples > 1:
-        notes.append(f"{row.first.samples} samples")
-    if not row.swept and row.first.spread is not None:
-        scale = values.scale_for([row.first.spread], _difference(row.first.unit_symbol))
-        notes.append("s = " + values.with_unit(values.number_text(scale.of(row.first.spread), 3), scale.unit))
-    if not row.swept and row.first.axes:
-        notes.append(axes_text(row.first.axes))
-    notes += [f"{word} {text}" for word, text in (("net", row.first.net), ("pin", row.first.pin)) if text]
-    if row.first.attempt > 1:
-        notes.append(f"attempt {row.first.attempt}")
-    if extra := values.limit_notes(m.limit, m.unit_symbol):
-        notes.append(extra)
-    if row.swept and m.axes and row.verdict is not Verdict.UNJUDGED:
-        notes.append(f"worst at {axes_text(m.axes)}")
-    return {"row": row, "shown": row.shown(), "mean": row.mean_text(), "mark": mark(row.verdict), "bar": bar,
-            "notes": ", ".join(notes)}  # fmt: skip
-
-
-def _difference(unit: str) -> str:
-    return "K" if unit == "degC" else unit
 
 
 def _shown(m: Measurement) -> values.Shown:

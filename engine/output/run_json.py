@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from engine.output.export import json_safe
+from engine.present.timeline import Wait, timeline
 from engine.store import JournalReader, RunRecord
 
 ROWS = 10_000
@@ -33,10 +34,17 @@ def run_summary(run: RunRecord) -> dict[str, Any]:
     }
 
 
-def run_as_json(journal: JournalReader, run: RunRecord, rows: int = ROWS) -> dict[str, Any]:
-    """Everything of one run but the texts of its files; at most `rows` nodes and as many measurements."""
-    nodes = [node._asdict() for node, _ in zip(journal.nodes(run), range(rows), strict=False)]
-    measurements = [m._asdict() for m, _ in zip(journal.measurements(run), range(rows), strict=False)]
+def run_as_json(journal: JournalReader, run: RunRecord, rows: int = ROWS, *, unit: int | None = None) -> dict[str, Any]:
+    """Everything of one run but the texts of its files; at most `rows` nodes and as many measurements.
+
+    With `unit` only the nodes, values and waits of that unit; the counts are of the whole run.
+    """
+    units = journal.units(run)
+    shared = timeline(journal.held(run), journal.waited(run), units, run.duration_s, run.units)
+    all_nodes = (node for node in journal.nodes(run) if unit is None or node.unit == unit)
+    all_measurements = (m for m in journal.measurements(run) if unit is None or m.unit == unit)
+    nodes = [node._asdict() for node, _ in zip(all_nodes, range(rows), strict=False)]
+    measurements = [m._asdict() for m, _ in zip(all_measurements, range(rows), strict=False)]
     for m in measurements:
         m["axes"] = dict(m["axes"])
     node_count, measurement_count = journal.count_nodes(run), journal.count_measurements(run)
@@ -57,7 +65,13 @@ def run_as_json(journal: JournalReader, run: RunRecord, rows: int = ROWS) -> dic
         "argv": list(run.argv),
         "host": run.host,
         "pid": run.pid,
-        "units": [asdict(unit) for unit in journal.units(run)],
+        "units": [
+            {**asdict(one), "waited_s": shared.waited_s.get(one.unit, 0.0)}
+            for one in units
+            if unit is None or one.unit == unit
+        ],
+        "utilisation": [asdict(usage) for usage in shared.usage],
+        "waits": [_wait(wait) for wait in shared.waits[:ROWS] if unit is None or wait.unit == unit],
         "instruments": [asdict(instrument) for instrument in journal.instruments(run)],
         "files": [asdict(file) for file in journal.files(run)],
         "attachments": [asdict(attachment) for attachment in journal.attachments(run)],
@@ -70,6 +84,10 @@ def run_as_json(journal: JournalReader, run: RunRecord, rows: int = ROWS) -> dic
     }
     plain: dict[str, Any] = _plain(document)
     return plain
+
+
+def _wait(wait: Wait) -> dict[str, Any]:
+    return {**asdict(wait), "others": [{"unit": other, "seconds": seconds} for other, seconds in wait.others]}
 
 
 def _moment(wall: float | None) -> str | None:

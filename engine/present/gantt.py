@@ -14,6 +14,8 @@ from typing import Protocol
 
 from engine.present.chart import nice_ticks
 
+COLUMNS = 1200
+"""Stretches of a chart that a bar can tell apart."""
 SEVERAL = -1
 """In place of a unit where there is more than one."""
 
@@ -209,3 +211,19 @@ def time_ticks(end_s: float, most: int) -> list[float]:
     whole_days = 86400.0 * max(1, -(-end_s // (86400 * most)))
     step = next((float(s) for s in _STEPS_S if end_s / s <= most), whole_days)
     return [n * step for n in range(int(end_s / step + 1e-9) + 1)]
+
+
+def planned_chart(rows: Iterable[PlannedRow], serials: Sequence[str]) -> Gantt:
+    """A schedule as a chart of its own; `serials` in order of unit."""
+    units = dict(enumerate(serials))
+    found = planned_rows(rows, units)
+    end_s = max((bar.end_s for row in found for bar in row.bars), default=0.0)
+    least_s = end_s / COLUMNS
+    return Gantt(tuple(replace(row, bars=thinned(row.bars, least_s)) for row in found), end_s, units)
+
+
+def svg(gantt: Gantt) -> str:
+    """The chart as a file of its own."""
+    from engine.present.gantt_svg import gantt_svg
+
+    return gantt_svg(gantt).replace('font-family="inherit"', 'font-family="system-ui, sans-serif"', 1)

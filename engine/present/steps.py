@@ -59,6 +59,8 @@ class StepRow:
     ended: float = 0.0
     message: str = ""
     """The first that any of them left."""
+    units: int = 1
+    """How many units took it, where all are seen together; `seconds` is then of all of them."""
 
     @property
     def depth(self) -> int:
@@ -69,8 +71,10 @@ class StepRow:
         return self.title or self.path[-1]
 
 
-def step_rows(nodes: Iterable[Step]) -> list[StepRow]:
-    """The tree as rows, parents before children, in the order in which they come."""
+def step_rows(nodes: Iterable[Step], *, together: bool = False) -> list[StepRow]:
+    """The tree as rows, parents before children, in the order in which they come; with `together` one tree for all units."""
+    seen: dict[tuple[int, tuple[str, ...]], int] = {}
+    """The unit that came last to each row."""
     rows: dict[tuple[int, tuple[str, ...]], StepRow] = {}
     children: dict[tuple[int, tuple[str, ...]], list[tuple[int, tuple[str, ...]]]] = {}
     roots: list[tuple[int, tuple[str, ...]]] = []
@@ -88,7 +92,12 @@ def step_rows(nodes: Iterable[Step]) -> list[StepRow]:
         return row
 
     for node in nodes:
-        row = row_at(node.unit, tuple(part for part in template(node.node).split("/") if part) or (node.node,))
+        path = tuple(part for part in template(node.node).split("/") if part) or (node.node,)
+        unit = 0 if together else node.unit
+        row = row_at(unit, path)
+        if seen.setdefault((unit, path), node.unit) != node.unit:
+            seen[unit, path] = node.unit
+            row.units += 1
         if not row.count and not row.retries:
             row.started = node.started
         row.kind = row.kind or node.kind
@@ -121,6 +130,7 @@ def step_rows(nodes: Iterable[Step]) -> list[StepRow]:
                 row.started = min(child.started for child in inside)
                 row.ended = max(child.ended for child in inside)
                 row.seconds = row.ended - row.started
+                row.units = 1
         return row.outcome
 
     for root in roots:

@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.present import values
-from engine.present.gantt import Bar, Gantt, Kind, Row, RowKind, thinned, union_s
+from engine.present.gantt import COLUMNS, Bar, Gantt, Kind, Row, RowKind, thinned, union_s
 from schemas.documents import Held, Value, Waited
 
-COLUMNS = 1200
-"""Stretches of the run that a bar can tell apart."""
 _AXIS = re.compile(r"([A-Za-z_]\w*)=([^,\]]*)")
 
 

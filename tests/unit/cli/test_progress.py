@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from engine.cli.live import LiveView
 from engine.cli.logfile import LogFile
-from engine.cli.progress import JsonLines, LiveView, PlainLines, as_plain
+from engine.cli.progress import JsonLines, PlainLines, as_plain
 from schemas.documents import (
     Attached,
     FileSnapshot,
