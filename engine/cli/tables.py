@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from engine.present.steps import StepRow
     from engine.present.timeline import Timeline, Wait
     from engine.store import JournalReader, RunRecord, UnitRecord
-    from schemas.documents import Waited
 
 MOST_ROWS = 200
 MOST_CAUSES = 10
@@ -128,21 +127,13 @@ def unit_table(units: Sequence[UnitRecord], waited_s: Mapping[int, float]) -> st
 
 def results_text(journal: JournalReader, run: RunRecord, table: Table) -> str:
     """What a run found: its units, where there are several, then what was measured."""
+    from engine.present.timeline import waited_of
+
     units = journal.units(run)
     if len(units) < 2:
         return measurement_table(table)
     waited = waited_of(journal.waited(run))
     return f"{unit_table(units, waited)}\n\n{measurement_table(table, {unit.unit: unit.serial for unit in units})}"
-
-
-def waited_of(waits: Iterable[Waited]) -> dict[int, float]:
-    """Seconds in which each unit waited for others; what it waited for twice at a time counts once."""
-    from engine.present.gantt import union_s
-
-    stretches: dict[int, list[tuple[float, float]]] = {}
-    for wait in waits:
-        stretches.setdefault(wait.unit, []).append((wait.t0, wait.t1))
-    return {unit: union_s(found) for unit, found in stretches.items()}
 
 
 def timeline_text(found: Timeline) -> str:

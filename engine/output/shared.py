@@ -37,12 +37,13 @@ def bench_page(
         shown = [one for one in common if id(one) in kept]
     ordered = worst_first(units)
     return {
+        "ended": ended_text(units),
         "units": [_unit(unit, run, found) for unit in ordered[:MOST_UNITS]],
         "units_left_out": max(0, len(ordered) - MOST_UNITS),
         "fields": sorted({name for unit in units for name in unit.fields}),
         "waits_at_all": bool(found.waits),
         "says": any(unit.message for unit in units),
-        "rows": [_common(one, serials, len(units)) for one in shown],
+        "rows": [_common(one, serials, len(units), common) for one in shown],
         "rows_left_out": len(common) - len(shown),
         "charts": _charts(common, serials, run) if with_charts else [],
         "timeline": Markup(gantt_svg(found.gantt)),  # gantt_svg() escapes every text
@@ -52,13 +53,25 @@ def bench_page(
     }
 
 
+def ended_text(units: Sequence[UnitRecord]) -> str:
+    """`8 units, 1 fail, 7 pass`; empty while some have not ended."""
+    counts: dict[str, int] = {}
+    for unit in units:
+        if unit.outcome is None:
+            return ""
+        counts[str(unit.outcome)] = counts.get(str(unit.outcome), 0) + 1
+    worst = sorted(counts, key=lambda outcome: -mark(outcome).rank)
+    said = [f"{counts[outcome]:,} {outcome}" for outcome in worst]
+    return f"{len(units):,} units, {', '.join(said)}"
+
+
 def _unit(unit: UnitRecord, run: RunRecord, found: Timeline) -> dict[str, Any]:
     took = unit.finished_s - unit.started_s if unit.finished_s is not None else None
     status = unit.outcome or run.status
     return {"unit": unit, "mark": mark(status), "took_s": took, "waited_s": found.waited_s.get(unit.unit)}
 
 
-def _common(one: Across, serials: dict[int, str], units: int) -> dict[str, Any]:
+def _common(one: Across, serials: dict[int, str], units: int, common: Sequence[Across]) -> dict[str, Any]:
     """A row for all units; named is the one whose value is the worst."""
     line = line_of(one.total)
     most = max(row.count for row in one.rows)
@@ -72,6 +85,7 @@ def _common(one: Across, serials: dict[int, str], units: int) -> dict[str, Any]:
     notes += [f"{word} {text}" for word, text in (("net", one.total.first.net),) if text]
     return {
         **line,
+        "name": _placed(one, common),
         "notes": ", ".join(notes),
         "worst": serials.get(one.worst_unit, "") if judged else "",
         "units": one.units_text(units),

@@ -142,52 +142,67 @@ def planned_rows(rows: Iterable[PlannedRow], units: Mapping[int, str]) -> tuple[
     return tuple(found)
 
 
-def thinned(bars: Iterable[Bar], least_s: float) -> tuple[Bar, ...]:
-    """The bars in order of time; those of one kind that are nearer than `least_s` to each other become one.
+Stretch = tuple[float, float, int, Kind, str, str]
+"""From, to (seconds), unit, kind, node, label: a bar before it is one, of which a run may have a million."""
 
-    Two wide bars are joined when they are of one unit and one label; narrow ones whoever has them.
+
+def stretch_of(bar: Bar) -> Stretch:
+    return (bar.start_s, bar.end_s, bar.unit, bar.kind, bar.node, bar.label)
+
+
+def thinned(stretches: Iterable[Stretch], least_s: float) -> tuple[Bar, ...]:
+    """Bars in order of time; stretches of one kind that are nearer than `least_s` to each other become one.
+
+    Two wide ones are joined when they are of one unit and one label; narrow ones whoever has them.
     """
-    found: list[Bar] = []
-    used: list[float] = []
-    last: dict[tuple[Kind, int], int] = {}
+    found: list[_Growing] = []
+    last: dict[tuple[Kind, int], _Growing] = {}
     """Kind, unit → the bar that it would prolong."""
-    crowd: dict[Kind, int] = {}
+    crowd: dict[Kind, _Growing] = {}
     """Kind → the bar made of narrow ones that another narrow one would join."""
-    for bar in sorted(bars, key=lambda b: (b.start_s, b.end_s, b.unit, b.label, b.node)):
-        narrow = bar.seconds < least_s
-        at = last.get((bar.kind, bar.unit))
-        if at is not None and (found[at].unit, found[at].label) != (bar.unit, bar.label):
-            at = None
-        if at is not None and bar.start_s - found[at].end_s >= least_s:
-            at = None
-        if at is not None and not narrow and crowd.get(bar.kind) == at:
-            del crowd[bar.kind]
-        if at is None and narrow:
-            at = crowd.get(bar.kind)
-            if at is None or bar.start_s - found[at].end_s >= least_s:
-                crowd[bar.kind] = len(found)
-                at = None
-        if at is None:
-            at = len(found)
-            found.append(bar)
-            used.append(bar.seconds * bar.share)
+    for start, end, unit, kind, node, label in sorted(stretches):
+        narrow = end - start < least_s
+        bar = last.get((kind, unit))
+        if bar is not None and (bar.unit != unit or bar.label != label or start - bar.end >= least_s):
+            bar = None
+        if bar is not None and not narrow and crowd.get(kind) is bar:
+            del crowd[kind]
+        joins = bar
+        if joins is None and narrow:
+            joins = crowd.get(kind)
+            if joins is not None and start - joins.end >= least_s:
+                joins = None
+        if joins is None:
+            joins = _Growing(start, end, unit, kind, node, label)
+            found.append(joins)
+            if narrow:
+                crowd[kind] = joins
         else:
-            used[at] += bar.seconds * bar.share
-            found[at] = _joined(found[at], bar, used[at])
-        last[bar.kind, bar.unit] = at
-    return tuple(sorted(found, key=lambda b: (b.start_s, b.end_s, b.unit)))
+            joins.end = max(joins.end, end)
+            joins.used += end - start
+            joins.count += 1
+            if joins.unit != unit:
+                joins.unit = SEVERAL
+            if joins.label != label:
+                joins.label = ""
+        last[kind, unit] = joins
+    return tuple(sorted((bar.done() for bar in found), key=lambda bar: (bar.start_s, bar.end_s, bar.unit)))
 
 
-def _joined(one: Bar, other: Bar, used_s: float) -> Bar:
-    end_s = max(one.end_s, other.end_s)
-    return replace(
-        one,
-        end_s=end_s,
-        unit=one.unit if one.unit == other.unit else SEVERAL,
-        label=one.label if one.label == other.label else "",
-        share=min(1.0, used_s / (end_s - one.start_s)) if end_s > one.start_s else 1.0,
-        count=one.count + other.count,
-    )
+class _Growing:
+    """A bar that others may still join."""
+
+    __slots__ = ("count", "end", "kind", "label", "node", "start", "unit", "used")
+
+    def __init__(self, start: float, end: float, unit: int, kind: Kind, node: str, label: str) -> None:
+        self.start, self.end, self.unit, self.kind, self.node, self.label = start, end, unit, kind, node, label
+        self.used = end - start
+        self.count = 1
+
+    def done(self) -> Bar:
+        wide = self.end - self.start
+        share = min(1.0, self.used / wide) if wide > 0 else 1.0
+        return Bar(self.start, self.end, self.unit, self.kind, self.node, self.label, share, self.count)
 
 
 def union_s(stretches: Iterable[tuple[float, float]]) -> float:
@@ -219,7 +234,7 @@ def planned_chart(rows: Iterable[PlannedRow], serials: Sequence[str]) -> Gantt:
     found = planned_rows(rows, units)
     end_s = max((bar.end_s for row in found for bar in row.bars), default=0.0)
     least_s = end_s / COLUMNS
-    return Gantt(tuple(replace(row, bars=thinned(row.bars, least_s)) for row in found), end_s, units)
+    return Gantt(tuple(replace(row, bars=thinned(map(stretch_of, row.bars), least_s)) for row in found), end_s, units)
 
 
 def svg(gantt: Gantt) -> str:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.present import values
-from engine.present.gantt import COLUMNS, Bar, Gantt, Kind, Row, RowKind, thinned, union_s
+from engine.present.gantt import COLUMNS, Bar, Gantt, Kind, Row, RowKind, Stretch, stretch_of, thinned, union_s
 from schemas.documents import Held, Value, Waited
 
+_KINDS = {str(kind): kind for kind in Kind}
 _AXIS = re.compile(r"([A-Za-z_]\w*)=([^,\]]*)")
 
 
@@ -128,34 +129,41 @@ def timeline(
         Gantt(tuple(rows), end_s, {unit.unit: unit.serial for unit in units}),
         _usage(resources, waits, end_s),
         _waits(waits),
-        {
-            unit: union_s((bar.start_s, bar.end_s) for bar in bars if bar.kind is Kind.WAIT)
-            for unit, bars in by_unit.items()
-            if any(bar.kind is Kind.WAIT for bar in bars)
-        },
+        waited_of(waits),
     )
+
+
+def waited_of(waits: Iterable[Waited]) -> dict[int, float]:
+    """Seconds in which each unit waited for others; what it waited for twice at a time counts once."""
+    stretches: dict[int, list[tuple[float, float]]] = {}
+    for wait in waits:
+        stretches.setdefault(wait.unit, []).append((wait.t0, wait.t1))
+    return {unit: union_s(found) for unit, found in stretches.items()}
 
 
 def _by_unit(
     resources: Mapping[str, _Resource], waits: Iterable[Waited], units: Iterable[UnitStay]
-) -> dict[int, list[Bar]]:
+) -> dict[int, list[Stretch]]:
     """What each unit had and waited for; the values it shared with others are left to the rows of those."""
-    found: dict[int, list[Bar]] = {unit.unit: [] for unit in units}
+    found: dict[int, list[Stretch]] = {unit.unit: [] for unit in units}
     for name, resource in resources.items():
         asked = {(one.unit, one.node) for one in resource.modes}
         for one in resource.claims:
-            kind = Kind.TRANSITION if (one.unit, one.node) in asked else Kind.CLAIM
-            found.setdefault(one.unit, []).append(Bar(one.t0, one.t1, one.unit, kind, one.node, name))
+            kind = Kind.TRANSITION if asked and (one.unit, one.node) in asked else Kind.CLAIM
+            found.setdefault(one.unit, []).append((one.t0, one.t1, one.unit, kind, one.node, name))
         for one in resource.spans:
-            found.setdefault(one.unit, []).append(Bar(one.t0, one.t1, one.unit, Kind(one.kind), one.node, name))
+            found.setdefault(one.unit, []).append((one.t0, one.t1, one.unit, _KINDS[one.kind], one.node, name))
     for wait in waits:
-        found.setdefault(wait.unit, []).append(Bar(wait.t0, wait.t1, wait.unit, Kind.WAIT, wait.node, wait.resource))
+        found.setdefault(wait.unit, []).append((wait.t0, wait.t1, wait.unit, Kind.WAIT, wait.node, wait.resource))
     return found
 
 
 def _row(name: str, resource: _Resource, least_s: float) -> Row:
-    bars = [Bar(one.t0, one.t1, one.unit, Kind(one.kind), one.node) for one in resource.claims + resource.spans]
-    return Row(name, RowKind.RESOURCE, thinned(bars, least_s))
+    return Row(name, RowKind.RESOURCE, thinned(map(_stretch, resource.claims + resource.spans), least_s))
+
+
+def _stretch(one: Held) -> Stretch:
+    return (one.t0, one.t1, one.unit, _KINDS[one.kind], one.node, "")
 
 
 def _mode_row(name: str, resource: _Resource, least_s: float, axis_units: Mapping[str, str]) -> Row:
@@ -178,7 +186,7 @@ def _mode_row(name: str, resource: _Resource, least_s: float, axis_units: Mappin
         for start, end in moving
         if min(end, bar.end_s) - max(start, bar.start_s) >= least_s
     ]
-    spans = thinned((Bar(one.t0, one.t1, one.unit, Kind(one.kind), one.node) for one in resource.spans), least_s)
+    spans = thinned(map(_stretch, resource.spans), least_s)
     return Row(name, RowKind.MODE, (*_bounded(bars, least_s), *spans))
 
 
@@ -197,12 +205,15 @@ def _bounded(bars: list[Bar], least_s: float) -> tuple[Bar, ...]:
     """The bars as they are; joined only where they are more than can be told apart."""
     if len(bars) <= COLUMNS:
         return tuple(sorted(bars, key=lambda bar: (bar.start_s, bar.end_s)))
-    return thinned(bars, least_s)
+    return thinned(map(stretch_of, bars), least_s)
 
 
-def _unit_row(unit: UnitStay, bars: list[Bar], end_s: float, least_s: float) -> Row:
-    stay = Bar(unit.started_s, unit.finished_s if unit.finished_s is not None else end_s, unit.unit, Kind.STAY)
-    return Row(unit.serial, RowKind.UNIT, thinned([stay, *bars], least_s), f"site {unit.site}" if unit.site else "")
+def _unit_row(unit: UnitStay, stretches: list[Stretch], end_s: float, least_s: float) -> Row:
+    left_s = unit.finished_s if unit.finished_s is not None else end_s
+    stay = (unit.started_s, left_s, unit.unit, Kind.STAY, "", "")
+    return Row(
+        unit.serial, RowKind.UNIT, thinned([stay, *stretches], least_s), f"site {unit.site}" if unit.site else ""
+    )
 
 
 def _unit_of(modes: Iterable[Held], axis_units: Mapping[str, str]) -> str:
