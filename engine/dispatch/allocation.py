@@ -96,11 +96,13 @@ class Allocation:
         return None
 
     def _has_room(self, resource: str, unit: int, amount: int, reserved: Amounts) -> bool:
+        taken = self.taken.get(resource, 0)
+        if not taken:
+            return reserved.get(resource, 0) + amount <= self.most(resource)
         mine = self.mine(resource, unit)
         if amount <= mine:
             return True
-        others = self.taken.get(resource, 0) - mine
-        return others + reserved.get(resource, 0) + amount <= self.most(resource)
+        return taken - mine + reserved.get(resource, 0) + amount <= self.most(resource)
 
     def _held_by_others(self, resource: str, unit: int) -> bool:
         return any(other != unit for other in self.spans.get(resource, ()))

@@ -157,6 +157,7 @@ class Dispatcher:
         self._gate = gate = Gate(clock, locks, order, estimates)
         gate.several = several
         gate.on_stall = self._stalled
+        gate.on_wait = self._emitter.commit_quietly
         self._safe = SafeKeeper(bench, clock, self._emitter, self._control, list(plan.instruments.values()))
         if several:
             self._safe.quarantine = gate.quarantine

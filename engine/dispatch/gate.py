@@ -40,6 +40,8 @@ class Gate:
         """Lines of execution alone."""
         self.resting = 0
         """Those of them that wait for others: in line here, or for branches they started."""
+        self.on_wait: Callable[[], None] | None = None
+        """Called when somebody has to wait: what has happened so far is not to be kept back meanwhile."""
         self.on_stall: Callable[[], None] | None = None
         self.several = False
         """More than one unit takes part, now or later."""
@@ -150,6 +152,8 @@ class Gate:
         granted = self._locks.grant(now)
         for ticket in granted:
             ticket.ready.succeed()
+        if self.on_wait is not None and self._locks.waiting():
+            self.on_wait()
         at = self._locks.next_look(now)
         if not granted and at is None and 0 < self.lines == self.resting and self.on_stall and self._locks.waiting():
             self.on_stall()

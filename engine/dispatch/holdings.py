@@ -177,7 +177,6 @@ class Holdings:
     ) -> Generator[Any, Any, Ticket]:
         unit = self._unit
         asked = unit.clock.now
-        unit.emitter.commit()
         for span in opens:
             span.scope = scope
         need = self.need if opens else None

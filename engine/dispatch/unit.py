@@ -243,7 +243,6 @@ class UnitRun:
             return None
         clock = self.clock
         asked = clock.now
-        self.emitter.commit()
         wants = with_extra(prepared.wants, frame.wants)
         ticket = yield from gate.acquire(self.number, id, order, wants)
         if frame.deadline is not None and clock.now > asked:

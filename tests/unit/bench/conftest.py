@@ -123,6 +123,7 @@ def make_rig(
     mocks: Mapping[Target, Any] | None = None,
     prepare: Callable[[FakeSession], None] = lambda session: None,
     opened: bool = True,
+    more_to_come: bool = False,
 ) -> Rig:
     sessions: dict[str, FakeSession] = {}
     logged: list[str] = []
@@ -140,6 +141,7 @@ def make_rig(
         sites or {0: "A"},
         mocks,
         lambda level, message, instrument: logged.append(f"{level}: {message}"),
+        more_to_come=more_to_come,
     )
     if opened:
         bench.open_all()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from engine.core.bench import Target
-from engine.core.errors import CommunicationFailed, InstrumentError, ReplyTimeout
+from engine.core.errors import CommunicationFailed, InstrumentError, ReplyTimeout, UsageError
 
 VOLTAGE = Target("psu", "", "volt")
 CURRENT = Target("psu", "", "curr")
@@ -248,3 +249,48 @@ def test_a_released_output_is_not_switched_on_again(fake: SimpleNamespace) -> No
     rig.psu.take()
     rig.bench.restore(0, "psu")
     assert rig.psu.take() == ["VOLT 2"]
+
+
+# --- units that come later
+
+
+def later(fake: SimpleNamespace, *specs: Any) -> Any:
+    """A bench at which a second unit takes the site of the first one."""
+    rig = fake.rig(*specs, sites={0: "A"}, more_to_come=True)
+    rig.bench.enter(1, "A", "SN1")
+    return rig
+
+
+def test_a_unit_that_takes_a_freed_site_gets_the_baseline_and_not_its_predecessors_values(
+    fake: SimpleNamespace,
+) -> None:
+    rig = later(fake, fake.spec("psu", fake.prop("volt", default=0.0), per_site=True))
+    rig.bench.apply(0, VOLTAGE, 5.0)
+    assert rig.bench.instance(1, "psu") == "psu@A"
+    session = rig.sessions["psu@A"]
+    session.take()
+    rig.bench.restore(1, "psu")
+    assert session.take() == ["VOLT 0"]
+
+
+def test_a_unit_that_comes_later_has_noise_of_its_own(fake: SimpleNamespace) -> None:
+    rig = later(fake, fake.spec())
+    rig.bench.begin(1, "psu", "steps/vout", 1)
+    assert rig.psu.keys == [("SN1", "steps/vout", 1)]
+
+
+def test_a_unit_cannot_take_a_site_at_which_nobody_was_expected(fake: SimpleNamespace) -> None:
+    rig = fake.rig(fake.spec(per_site=True), sites={0: "A"}, more_to_come=True)
+    with pytest.raises(UsageError, match="at site `B`"):
+        rig.bench.enter(1, "B")
+
+
+def test_what_units_want_beside_the_value_they_agree_on_can_be_compared(fake: SimpleNamespace) -> None:
+    chamber = fake.spec("psu", fake.prop("volt", sharing="mode"), fake.prop("ramp", default=10.0), shared="volt")
+    rig = fake.rig(chamber, sites=TWO)
+    assert rig.bench.context(0, "psu") == rig.bench.context(1, "psu")
+    rig.bench.apply(0, VOLTAGE, 85.0)
+    rig.bench.apply(0, Target("psu", "", "ramp"), 5.0)
+    assert rig.bench.context(0, "psu") != rig.bench.context(1, "psu")
+    rig.bench.apply(1, Target("psu", "", "ramp"), 5.0)
+    assert rig.bench.context(0, "psu") == rig.bench.context(1, "psu")
