@@ -10,7 +10,7 @@ import sys
 
 from tests.bench.measure import table
 
-NAMES = ("loading", "expressions", "queries", "journal", "simulation", "dispatch", "steps", "startup")
+NAMES = ("loading", "expressions", "queries", "journal", "simulation", "dispatch", "steps", "startup", "scheduling")
 
 
 def main(wanted: list[str]) -> int:
