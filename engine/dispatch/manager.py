@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from engine.core.errors import InstrumentError, StepError
@@ -40,6 +40,13 @@ class _Reserved:
         """What nobody new may begin to hold."""
         self.closed: set[str] = set()
         """Values that nobody new may join."""
+
+
+def asked_for(ticket: Ticket) -> Iterator[str]:
+    """All that a ticket asks for."""
+    yield from dict(ticket.wants)
+    yield from ticket.joins
+    yield from (span.resource for span in ticket.opens)
 
 
 class AllAtOnceLocks:
@@ -136,7 +143,7 @@ class AllAtOnceLocks:
             return obstacle
         if not free_to_pass and (until := self._policy.hold_until(ticket, now)) > now:
             self._look_again(until)
-            return (ticket.wants or ((ticket.node, 1),))[0][0]
+            return next(asked_for(ticket), ticket.node)
         if ticket.opens and not self._stays_safe(ticket):
             return UNSAFE
         return None
@@ -317,7 +324,7 @@ class AllAtOnceLocks:
         self._quarantined[resource] = why
 
     def _quarantine_of(self, ticket: Ticket) -> InstrumentError | None:
-        for resource in (*dict(ticket.wants), *ticket.joins, *(span.resource for span in ticket.opens)):
+        for resource in asked_for(ticket):
             why = self._quarantined.get(resource)
             if why is not None:
                 return refusal(resource, why)
