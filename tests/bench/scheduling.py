@@ -169,11 +169,10 @@ def _run_planned(problem: Problem, actual: Sequence[int], planned: PlannedOrder)
                 for other in run.users[resource]
                 if other not in run.starts and other != index and due[problem.tasks[other].id] < due[task.id]
             ]
-            if all(
-                run.now + task.duration <= max(due[problem.tasks[other].id], run.earliest(other)) for other in ahead
-            ):
+            sure = run.now + task.duration * (1.0 - LENIENCE)
+            if all(sure <= max(due[problem.tasks[other].id], run.earliest(other)) for other in ahead):
                 run.start_if_free(index)
-        since += run.next_instant()
+        moved = run.next_instant() > 0
     return run.now
 
 
