@@ -66,8 +66,8 @@ class SharingCheck:
         self._sites = sites
         self._problems = problems
         self._held: list[_Held] = []
-        self._begun: set[str] = set()
-        """All that is ever held."""
+        self._begun: set[tuple[str, str]] = set()
+        """All that is ever held, and how."""
         self._values: dict[str, set[object]] = {}
         """Instrument → all values of its agreed property that units may wait for."""
         self._meets = False
@@ -83,13 +83,13 @@ class SharingCheck:
 
     def _look_ahead(self, block: Block, *, cleaning: bool) -> None:
         """What is held anywhere, and the agreed values set anywhere but in a cleanup, which waits for nobody."""
-        self._begun |= {claim.resource for claim in block.hold if not claim.per_site}
+        self._begun |= {(claim.resource, "hold") for claim in block.hold if not claim.per_site}
         for steps, last in ((block.setup, False), (block.steps, False), (block.cleanup, True)):
             for node in steps.nodes:
                 self._look_into(node, cleaning=cleaning or last)
 
     def _look_into(self, node: Node, *, cleaning: bool) -> None:
-        self._begun |= {hold.resource for hold in node.holds if not hold.per_site}
+        self._begun |= {(hold.resource, hold.kind) for hold in node.holds if not hold.per_site}
         if isinstance(node.action, SetAction) and not cleaning:
             agreed = {hold.property for hold in node.holds if hold.kind == "mode"}
             for write in node.action.writes:
@@ -269,7 +269,7 @@ class SharingCheck:
     def _all_can_join(self, resource: str) -> bool:
         """Whether all get to a barrier beside those that wait at it: nobody ever wants another value, or anything else."""
         values = self._values.get(resource, set())
-        return self._begun <= {resource} and len(values) == 1 and VARIES not in values
+        return self._begun <= {(resource, "mode")} and len(values) == 1 and VARIES not in values
 
     def _held_at_barrier(self, node: Node, name: str, resource: str, holder: Node | None) -> None:
         self._tell(

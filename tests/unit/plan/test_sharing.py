@@ -77,6 +77,7 @@ def test_barrier_and_release_become_nodes(rack: Rack) -> None:
             "      - set: {chamber.setpoint: '{{ t }}'}\n      - barrier: b\n",
             "P064",
         ),
+        (f"steps:\n  - group: g\n    hold: [chamber]\n    steps:\n      - wait: 1 s\n{SOAK}  - barrier: b\n", "P064"),
         (f"steps:\n{SOAK}  - group: g\n    hold: [chamber]\n    steps:\n      - wait: 1 s\n", "P061"),
         ("steps:\n  - release: [pus]\n", "N005"),
         ("steps:\n  - command: {psu: 'OUTP ON'}\n", "B032"),
