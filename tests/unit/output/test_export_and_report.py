@@ -26,6 +26,7 @@ from engine.output.logo import sniff
 from engine.store import Journal, RunRecord, new_run_id
 from schemas.documents import (
     FileSnapshot,
+    Held,
     InstrumentIdentity,
     InstrumentOpened,
     Level,
@@ -39,6 +40,7 @@ from schemas.documents import (
     UnitFinished,
     UnitStarted,
     Verdict,
+    Waited,
 )
 
 
@@ -317,6 +319,96 @@ class TestReport:
         text = html_report(journal, run)
         assert time.process_time() - before < 10
         assert len(text) < 500_000
+
+
+def several_units(count: int, points: int = 6, bad: int | None = 3, evil: str = "") -> Iterator[Any]:
+    """Units that sweep a value alike and take turns at one meter."""
+    yield build.run_started(station="rack")
+    for unit in range(count):
+        yield UnitStarted(unit, f"SN{unit}{evil}", f"{unit % 8}{evil}", 0.0, {"lot" + evil: "7" + evil} if evil else {})
+    t = 0.0
+    for point in range(points):
+        for unit in range(count):
+            axes = (("temperature", float(point)),)
+            node = f"steps/vout[temperature={point}]{evil}"
+            value = 3.5 if unit == bad and point == 2 else 3.3 + unit / 1000 + point / 1e6
+            verdict = Verdict.PASS if value < 3.4 else Verdict.FAIL
+            yield Measured(unit, node, 1, point, "vout" + evil, value, "V", verdict, t, 3.2, 3.4, "", 3.4 - value, axes)
+            yield Held(unit, "dmm" + evil, "claim", node, t, t + 0.02)
+            yield Waited(unit, node, "dmm" + evil, ((unit + 1) % count,), max(0.0, t - 0.1), t)
+            t += 0.02
+    yield Held(0, "chamber" + evil, "mode", "steps/set", 0.0, t, evil or 25.0)
+    for unit in range(count):
+        failed = unit == bad
+        yield UnitFinished(
+            unit, Outcome.FAIL if failed else Outcome.PASS, t, Tally(passed=points - failed, failed=int(failed)), evil
+        )
+    yield RunFinished(Outcome.PASS if bad is None else Outcome.FAIL, t, Tally(passed=count * points - 1, failed=1))
+
+
+class TestReportOfSeveralUnits:
+    def test_units_come_first_the_failed_one_before_the_others(self, journal: Journal) -> None:
+        page = Page(html_report(journal, record(journal, several_units(8)))).text
+        assert "8 units, 1 fail, 7 pass: 1 of 48 judged values outside their limits" in page
+        table = page.split(" Units Outcome ")[1]
+        assert table.index("SN3") < table.index("SN0") < table.index("SN7")
+        assert table.index("Why it failed") < table.index("Measurements of all units")
+        assert "steps/vout[temperature=2] · SN3" in page
+
+    def test_what_units_share_is_one_row_and_one_chart_with_a_line_each(self, journal: Journal) -> None:
+        text = html_report(journal, record(journal, several_units(8)))
+        page = Page(text).text
+        assert "3.3000 … 3.5000 V" in page
+        assert "1 fail, 7 pass" in page
+        assert text.count('class="chart"') == 1
+        chart = text.split('class="chart"')[1].split("</svg>")[0]
+        assert all(f">SN{unit}</text>" in chart for unit in range(8))
+
+    @pytest.mark.parametrize(("count", "folded"), [(4, False), (5, True)])
+    def test_beyond_four_the_units_are_folded_up(self, journal: Journal, count: int, folded: bool) -> None:
+        text = html_report(journal, record(journal, several_units(count)))
+        assert text.count('<details class="unit"') == (count if folded else 0)
+        assert text.count('id="unit-') == count
+        assert all(f'href="#unit-{unit}"' in text for unit in range(count))
+
+    def test_the_timeline_and_who_waited_for_whom_are_told(self, journal: Journal) -> None:
+        text = html_report(journal, record(journal, several_units(8)))
+        assert text.count('class="timeline"') == 2  # the figure and the picture
+        page = Page(text).text
+        assert "How much the shared instruments were used" in page
+        assert "Who waited for whom" in page
+
+    def test_a_run_that_shared_nothing_has_no_timeline(self, journal: Journal) -> None:
+        documents = [d for d in several_units(2) if not isinstance(d, Held | Waited)]
+        page = Page(html_report(journal, record(journal, documents))).text
+        assert "Timeline" not in page
+        assert "Measurements of all units" in page
+
+    def test_one_unit_has_a_page_without_any_of_it(self, journal: Journal) -> None:
+        page = Page(html_report(journal, record(journal, build.tempco_run()))).text
+        for words in ("Measurements of all units", "Each unit", "Timeline", " Units Outcome "):
+            assert words not in page
+
+    def test_no_text_of_a_user_becomes_markup(self, journal: Journal) -> None:
+        evil = "<script>alert('x')</script><img src=x onerror=alert(1)>\" onload=\"alert(2) {{ 7*7 }}"
+        page = Page(html_report(journal, record(journal, several_units(6, evil=evil))))
+        assert not {"script", "img", "iframe", "object", "link"} & set(page.tags)
+        assert not [name for name, _ in page.attributes if name.startswith("on")]
+        assert page.text.count("alert('x')") > 40
+
+    def test_very_many_units_make_a_bounded_page_with_every_failure_on_it(self, journal: Journal) -> None:
+        text = html_report(journal, record(journal, several_units(900, points=2, bad=None)))
+        assert len(text) < 1_500_000
+        assert "400 more units, none worse than these" in Page(text).text
+
+    @pytest.mark.slow
+    def test_eight_units_of_ten_thousand_points_make_a_small_page_soon(self, journal: Journal) -> None:
+        run = record(journal, several_units(8, points=10_000))
+        before = time.process_time()
+        text = html_report(journal, run)
+        assert time.process_time() - before < 20
+        assert len(text) < 300_000
+        assert "10,000 points a unit" in text
 
 
 class TestLogo:
