@@ -6,6 +6,7 @@ loop moves everything else.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,10 +65,11 @@ class Workbench:
 def build(problem: Problem, schedule: Schedule, make: Make) -> Workbench | None:
     """None where the schedule cannot be written as orders, which only happens where tasks take no time at all."""
     graph, slots = _graph(problem, schedule, make)
-    machines = _assign(problem, schedule, slots)
-    if machines is None:
+    rank = _ranks(problem, schedule, slots)
+    machines = None if rank is None else _assign(problem, schedule, slots, rank)
+    if rank is None or machines is None:
         return None
-    orders = _orders(slots, machines, graph, schedule, problem, make)
+    orders = _orders(slots, machines, graph, rank, make)
     n, m = problem.size, int(graph.size[2])
     room = n + 1
 
@@ -204,26 +206,55 @@ def _flat(lists: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
     return at, flat
 
 
-def _assign(problem: Problem, schedule: Schedule, slots: Slots) -> list[int] | None:
+def _ranks(problem: Problem, schedule: Schedule, slots: Slots) -> list[int] | None:
+    """A place for every task in one order that all machines share, so that their orders never contradict each other.
+
+    By time; what starts and ends at the same instant stands as precedence, modes and the handing over of spans say.
+    """
+    keys = [(schedule.starts[i], schedule.ends[i], problem.place[i]) for i in range(problem.size)]
+    rank = [0] * problem.size
+    for place, index in enumerate(sorted(range(problem.size), key=keys.__getitem__)):
+        rank[index] = place
+    machines = _assign(problem, schedule, slots, rank)
+    if machines is None:
+        return None
+    follows: list[list[int]] = [list(after) for after in problem.successors]
+    missing = [len(task.predecessors) for task in problem.tasks]
+    arcs = mode_arcs(problem, schedule)
+    last: dict[int, int] = {}
+    for slot in sorted(range(len(slots.first)), key=lambda one: (rank[slots.first[one]], one)):
+        before = last.get(machines[slot])
+        if before is not None and (slots.first[before] != slots.last[before] or slots.first[slot] != slots.last[slot]):
+            arcs.append((slots.last[before], slots.first[slot]))
+        last[machines[slot]] = slot
+    for one, other in arcs:
+        if one != other:
+            follows[one].append(other)
+            missing[other] += 1
+    ready = [(keys[index], index) for index in range(problem.size) if not missing[index]]
+    heapq.heapify(ready)
+    done = 0
+    while ready:
+        index = heapq.heappop(ready)[1]
+        rank[index] = done
+        done += 1
+        for after in follows[index]:
+            missing[after] -= 1
+            if not missing[after]:
+                heapq.heappush(ready, (keys[after], after))
+    return rank if done == problem.size else None
+
+
+def _assign(problem: Problem, schedule: Schedule, slots: Slots, rank: Sequence[int]) -> list[int] | None:
     """A machine for every slot, by time."""
     offset: list[int] = []
     total = 0
     for shared in problem.resources:
         offset.append(total)
         total += shared.capacity
-    place = {task: number for number, task in enumerate(problem.topological)}
     free: list[Ticks | None] = [None] * total
     machines = [-1] * len(slots.first)
-    order = sorted(
-        range(len(slots.first)),
-        key=lambda slot: (
-            schedule.starts[slots.first[slot]],
-            schedule.ends[slots.last[slot]],
-            place[slots.first[slot]],
-            slot,
-        ),
-    )
-    for slot in order:
+    for slot in sorted(range(len(slots.first)), key=lambda one: (rank[slots.first[one]], one)):
         resource = slots.resource[slot]
         start, end = schedule.starts[slots.first[slot]], schedule.ends[slots.last[slot]]
         best, latest = -1, None
@@ -241,22 +272,10 @@ def _assign(problem: Problem, schedule: Schedule, slots: Slots) -> list[int] | N
     return machines
 
 
-def _orders(
-    slots: Slots, machines: list[int], graph: Graph, schedule: Schedule, problem: Problem, make: Make
-) -> Orders:
-    place = {task: number for number, task in enumerate(problem.topological)}
+def _orders(slots: Slots, machines: list[int], graph: Graph, rank: Sequence[int], make: Make) -> Orders:
     size, m = len(slots.first), int(graph.size[2])
     before, after, head, last = [-1] * size, [-1] * size, [-1] * m, [-1] * m
-    order = sorted(
-        range(size),
-        key=lambda slot: (
-            schedule.starts[slots.first[slot]],
-            schedule.ends[slots.last[slot]],
-            place[slots.first[slot]],
-            slot,
-        ),
-    )
-    for slot in order:
+    for slot in sorted(range(size), key=lambda one: (rank[slots.first[one]], one)):
         machine = machines[slot]
         if last[machine] < 0:
             head[machine] = slot

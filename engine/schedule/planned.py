@@ -110,7 +110,8 @@ def plan_problem(problem: Problem, budget: Budget | str, *, engine: Engine = "au
     asked = Budget.parse(budget) if isinstance(budget, str) else budget
     started = time.perf_counter()
     bounds = lower_bounds(problem)
-    first = candidates(problem)
+    half = started + (asked.seconds or 0.0) / 2
+    first = candidates(problem, lambda: asked.seconds is not None and time.perf_counter() > half)
     if asked.seconds is not None:
         asked = Budget(seconds=max(0.0, asked.seconds - (time.perf_counter() - started)))
     starts = [one.schedule for one in first]

@@ -19,6 +19,8 @@ from engine.schedule.setpoints import window_plans
 Rank = list[float]
 MANY_TASKS = 3_000
 """From here on only the quick rules are tried."""
+FEW_TASKS = 600
+"""Up to here tasks that spans or modes tie together are inserted as well, which is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +101,31 @@ def first_come(problem: Problem) -> Schedule:
     return found if found is not None else first_plan(problem)
 
 
-def candidates(problem: Problem) -> list[Candidate]:
-    """Schedules of all rules, the best first; ties as the rules are listed. Raises InvalidProblem where nothing works."""
+def candidates(problem: Problem, enough: Callable[[], bool] = lambda: False) -> list[Candidate]:
+    """Schedules of all rules, the best first; ties as the rules are listed. Raises InvalidProblem where nothing works.
+
+    `enough`: asked after each; once it says so and there is a schedule, no more rules are tried.
+    """
     found: list[Candidate] = []
     small = problem.size <= MANY_TASKS
     plans: list[tuple[str, Sequence[int] | None]] = [("", None)]
     if problem.modes:
         plans = [*((f", windows {number + 1}", plan) for number, plan in enumerate(window_plans(problem))), *plans]
+    tied = bool(problem.modes or problem.spans)
     for name, rule in RULES.items():
+        if found and enough():
+            break
         rank = rule(problem)
         for suffix, plan in plans:
             _add(found, f"{name}{suffix}", simulate(problem, rank, window=plan))
-            if not small:
+            if not small or (found and enough()):
                 break
-        if small and (not problem.modes or name in ("longest tail", "unit by unit")):
+        if small and (not tied or (problem.size <= FEW_TASKS and name in ("longest tail", "unit by unit"))):
             _add(found, f"{name}, inserted", _checked(problem, insert(problem, rank)))
         if not small and found and name == "most work":
             break
-    _add(found, "first come", simulate(problem, [0.0] * problem.size, ageing=1.0))
+    if not found or not enough():
+        _add(found, "first come", simulate(problem, [0.0] * problem.size, ageing=1.0))
     if not found:
         for name, rule in RULES.items():
             _add(found, f"{name}, inserted", _checked(problem, insert(problem, rule(problem))))
