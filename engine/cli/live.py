@@ -218,7 +218,7 @@ class LiveView:
 
         share, left = self.share(), self.remaining_s()
         head = Table.grid(padding=(0, 1))
-        eta = f"about {values.duration_text(left)} to go" if left is not None else ""
+        eta = f"about {values.duration_text(left)} to go" if left is not None and left >= 1 else ""
         head.add_row(
             Text(self._title, style="bold"),
             ProgressBar(total=1.0, completed=share, width=30),

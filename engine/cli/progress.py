@@ -174,7 +174,8 @@ class PlainLines(_Closing):
                 return self._at(document.t, self._unit(document), document.unit)
             case InstrumentOpened():
                 one = document.instrument
-                return self._at(document.t, f"opened {one.name}: {console.clean(one.identity)}")
+                name = f"{one.name}@{one.site}" if self._several and one.site else one.name
+                return self._at(document.t, f"opened {name}: {console.clean(one.identity)}")
             case Attached():
                 return self._at(document.t, f"kept {console.clean(document.name)}", document.unit)
             case SafeState() if document.verified is False:
