@@ -22,7 +22,7 @@ MOST_TRIES = 64
 
 def is_safe(capacity: Mapping[str, int], holders: Sequence[Holder]) -> bool:
     """Whether all can finish; `capacity` of what is not named is 1. What single nodes take ends by itself and is left out."""
-    if len(holders) < 2:
+    if len(holders) < 2 or all(_shares_only(*one) for one in holders):
         return True
     work: dict[str, int] = {}
     agreeing: dict[str, int] = {}
@@ -34,6 +34,11 @@ def is_safe(capacity: Mapping[str, int], holders: Sequence[Holder]) -> bool:
     return _Walk(capacity).ends(list(holders), work, agreeing)
 
 
+def _shares_only(held: Amounts, modes: frozenset[str], need: Need) -> bool:
+    """Whether a unit holds nothing but one value, and nothing but that until it gives it up: then it is in nobody's way."""
+    return not held and len(modes) == 1 and need.phase is not None and need.mode in modes and not need.after
+
+
 class _Walk:
     """Follows the holders to their ends."""
 
@@ -43,34 +48,38 @@ class _Walk:
 
     def ends(self, left: list[Holder], work: dict[str, int], agreeing: dict[str, int]) -> bool:
         while left:
-            for place, (held, modes, need) in enumerate(left):
-                if self._fits(need.most, held, work) and _agrees(need.modes, modes, agreeing):
+            still: list[Holder] = []
+            for one in left:
+                held, modes, need = one
+                if _agrees(need.modes, modes, agreeing) and self._fits(need.most, held, work):
                     for resource, amount in held.items():
                         work[resource] += amount
                     for mode in modes:
                         agreeing[mode] -= 1
-                    del left[place]
-                    break
-            else:
-                able = [
-                    place
-                    for place, (held, modes, need) in enumerate(left)
-                    if need.phase is not None and need.mode in modes and self._fits(need.phase, held, work)
-                ]
-                for place in able:
-                    held, _, need = left[place]
-                    if all(amount <= held.get(resource, 0) for resource, amount in need.after.items()):
-                        self._give_up(place, left, work, agreeing)
-                        break
                 else:
-                    return self._any_order(able, left, work, agreeing)
+                    still.append(one)
+            finished = len(still) < len(left)
+            left = still
+            if finished:
+                continue
+            dear: list[int] = []
+            for place, (held, modes, need) in enumerate(left):
+                if need.phase is None or need.mode not in modes or not self._fits(need.phase, held, work):
+                    continue
+                if all(amount <= held.get(resource, 0) for resource, amount in need.after.items()):
+                    self._give_up(place, left, work, agreeing)
+                    finished = True
+                else:
+                    dear.append(place)
+            if not finished:
+                return self._any_order(dear, left, work, agreeing)
         return True
 
     def _any_order(
-        self, able: Sequence[int], left: list[Holder], work: Mapping[str, int], agreeing: Mapping[str, int]
+        self, dear: Sequence[int], left: list[Holder], work: Mapping[str, int], agreeing: Mapping[str, int]
     ) -> bool:
         """Whether it works when one of these gives up its mode next and ends up with more than it has now."""
-        for place in able:
+        for place in dear:
             if not self._tries:
                 return False
             self._tries -= 1

@@ -6,6 +6,7 @@ A look is left out while the instrument is busy. Every trip is recorded when it 
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from engine.core.errors import BenchwrightError
 from engine.dispatch.frame import Frame
 from engine.dispatch.stopped import INTERNAL, Stopped
 from engine.dispatch.values import plain
-from engine.plan.model import Claim, Formula, MonitorPlan
+from engine.plan.model import ATTEMPT_SLOT, Claim, Formula, MonitorPlan
 from engine.verdict.ladder import of_verdict, worse
 from schemas.documents import Level, Logged, Measured, Outcome, Verdict
 
@@ -32,6 +33,7 @@ class Watch:
         self._plans = monitors
         self.frame = frame
         self._level = strand.shield
+        self._monitors: list[_Monitor] = []
         self._processes: list[Any] = []
         self.outcome = Outcome.DONE
         """What the trips that count come to."""
@@ -42,6 +44,7 @@ class Watch:
         for plan in self._plans:
             monitor = _Monitor(self, self._strand, plan)
             unit.watched(1)
+            self._monitors.append(monitor)
             self._processes.append(unit.clock.process(monitor.run()))
 
     def end(self) -> None:
@@ -52,6 +55,9 @@ class Watch:
             if not process.triggered:
                 process.interrupt("the block is over")
         self._processes.clear()
+        for monitor in self._monitors:
+            monitor.tell_if_blind()
+        self._monitors.clear()
         for plan in self._plans:
             unit.resume(plan)
 
@@ -69,6 +75,9 @@ class _Monitor:
         self._plan = plan
         self._frame = watch.frame
         self._looks = 0
+        self._busy = 0
+        self._seen = False
+        self._problem = ""
         self._broken_since: float | None = None
         self._tripped = False
         self._good_since: float | None = None
@@ -91,6 +100,7 @@ class _Monitor:
     def _look(self) -> Generator[Any, Any, None]:
         plan, unit = self._plan, self._unit
         if unit.gate.busy(unit.resource(Claim(plan.target.instrument)), unit.number if unit.gate.several else -1):
+            self._busy += 1
             return
         self._looks += 1
         error: BenchwrightError | None = None
@@ -103,8 +113,10 @@ class _Monitor:
             self._frame.env[plan.value_slot] = value
         if error is not None:
             verdict, message, limits = Verdict.FAIL, str(error), ("", None, None, None)
+            self._problem = message
         else:
             verdict, message, limits = self._judge(value)
+            self._seen = True
         now = unit.clock.now
         if plan.limit is None:
             if error is None:
@@ -124,6 +136,24 @@ class _Monitor:
             self._broken_since = None
         if self._tripped:
             yield from self._maybe_resume(verdict is not Verdict.FAIL, now)
+
+    def tell_if_blind(self) -> None:
+        """The block is over: a limit that was never looked at says so, or its silence would pass for good news."""
+        plan, unit = self._plan, self._unit
+        if plan.limit is None or self._seen or self._tripped:
+            return
+        if self._problem:
+            why = self._problem
+        elif self._busy:
+            why = f"`{plan.target.instrument}` was busy at each of its {self._busy} looks"
+        else:
+            why = f"the block was over before its first look, which comes after {plan.every_s:g} s"
+        self._frame.ledger.counter.count(Verdict.UNJUDGED)
+        self._frame.ledger.outcome = worse(self._frame.ledger.outcome, Outcome.UNJUDGED)
+        self._watch.outcome = worse(self._watch.outcome, Outcome.UNJUDGED)
+        with suppress(Stopped):  # the journal failed: the run is being stopped already
+            self._record(None, Verdict.UNJUDGED, ("", None, None, None), diagnostic=False)
+            self._log(Level.WARNING, f"monitor `{plan.name}` saw nothing: {why}")
 
     def _read(self, target: Target) -> Generator[Any, Any, Any]:
         unit = self._unit
@@ -153,7 +183,7 @@ class _Monitor:
         limit = self._plan.limit
         if limit is None:
             return Verdict.UNJUDGED, "", ("", None, None, None)
-        criterion = limit.resolve(self._frame.env)
+        criterion = limit.resolve(self._env())
         judged = criterion.judge(value)
         symbol = "" if self._plan.unit is None else self._plan.unit.symbol
         message = criterion.explain(value, symbol) if judged.verdict is Verdict.FAIL else ""
@@ -198,7 +228,14 @@ class _Monitor:
     def _may_resume(self, condition: Formula) -> Generator[Any, Any, bool]:
         for live in condition.live:
             self._frame.env[live.slot] = yield from self._read(live.target)
-        return bool(condition.value(self._frame.env))
+        return bool(condition.value(self._env()))
+
+    def _env(self) -> dict[str, Any]:
+        """The names of the block, in which `attempt` and `outcome` are those of the block until time passes."""
+        env = self._frame.env
+        env[ATTEMPT_SLOT] = self._frame.attempt
+        self._unit.asking = self._frame.ledger
+        return env
 
     def _record(self, value: Any, verdict: Verdict, limits: Any, *, diagnostic: bool) -> None:
         plan, unit = self._plan, self._unit

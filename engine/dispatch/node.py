@@ -15,7 +15,7 @@ from engine.dispatch.frame import Frame, Ledger
 from engine.dispatch.gate import with_extra
 from engine.dispatch.holdings import Acquired, Scope
 from engine.dispatch.lists import run_list
-from engine.dispatch.retries import Snapshot
+from engine.dispatch.retries import Snapshot, discard
 from engine.dispatch.stopped import INTERNAL, Deadline, Stopped
 from engine.dispatch.tree import bindings
 from engine.dispatch.values import accumulate
@@ -85,6 +85,7 @@ def retried(
     node = prepared.node
     retry = node.retry
     assert retry is not None
+    order = node.order + frame.shift
     snapshot = Snapshot(node, frame.env) if prepared.act is None else None
     for left in range(retry.times, -1, -1):
         attempt += 1
@@ -94,7 +95,7 @@ def retried(
         try:
             if snapshot is not None:
                 snapshot.restore(unit.done_once, frame.suffix)
-            strand.step.begin(node, frame, id, node.order + frame.shift, attempt, LEAF_S)
+            strand.step.begin(node, frame, id, order, attempt, LEAF_S)
             delay_s = strand.step.duration(retry.delay_s, "delay")
             if delay_s > 0:
                 yield from strand.sleep(delay_s, frame)
@@ -106,6 +107,7 @@ def retried(
                 )
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             stopped = strand.caught(error)
+            discard(unit.emitter, unit.number, node, id, attempt, order, unit.clock.now)
             if stopped is not None:
                 record_end(strand, prepared, frame, id, stopped.outcome, stopped.message, attempt + 1)
                 raise stopped from None
@@ -114,6 +116,7 @@ def retried(
             record_end(strand, prepared, frame, id, Outcome.ERROR, str(error), attempt + 1)
             settle(frame, [], Outcome.ERROR)
             return Outcome.ERROR, False
+        discard(unit.emitter, unit.number, node, id, attempt, order, unit.clock.now)
     return outcome, stop
 
 

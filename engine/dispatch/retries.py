@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from array import array
 
+from engine.dispatch.emitter import Emitter
 from engine.dispatch.frame import Environment
 from engine.dispatch.tree import bindings, inner_lists
 from engine.plan.model import Binding, CallAction, Node, RepeatAction, SweepAction
+from schemas.documents import Discarded
 
 MISSING = object()
 
@@ -37,6 +39,11 @@ class Snapshot:
             series = env.get(slot)
             if isinstance(series, list | array):
                 del series[length:]
+
+
+def discard(emitter: Emitter, unit: int, node: Node, id: str, attempt: int, order: int, now: float) -> None:
+    """Tell that all an attempt and its remedy recorded is no result; the next attempt has not started yet."""
+    emitter.note(Discarded(unit, id, attempt, order, max(node.size, 1), now))
 
 
 def _collect(node: Node, found: list[tuple[Node, Binding]], series: set[str]) -> None:

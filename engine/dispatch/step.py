@@ -246,9 +246,7 @@ class Step:
 
     def value(self, formula: Formula) -> Any:
         """The value of a formula whose live readings are in place; a name without a value names the step that makes it."""
-        env = self.env
-        env[ATTEMPT_SLOT] = self.attempt
-        self.unit.asking = self.frame.ledger
+        env = self._asking()
         try:
             return formula.value(env)
         except EvaluationFailed as error:
@@ -256,6 +254,13 @@ class Step:
             if isinstance(cause, KeyError) and cause.args:
                 raise self.unit.unbound(str(cause.args[0]), formula, error) from None
             raise
+
+    def _asking(self) -> dict[str, Any]:
+        """The environment, in which `attempt` and `outcome` are those of this step from now on until time passes."""
+        env = self.env
+        env[ATTEMPT_SLOT] = self.attempt
+        self.unit.asking = self.frame.ledger
+        return env
 
     def evaluate(self, formula: Formula) -> Generator[Any, Any, Any]:
         """The value of a formula, after every live reading it needs."""
@@ -321,7 +326,7 @@ class Step:
         problem: BenchwrightError | None = None
         if limit is not None:
             try:
-                criterion = limit.fixed if limit.fixed is not None else limit.resolve(self.env)
+                criterion = limit.fixed if limit.fixed is not None else limit.resolve(self._asking())
             except BenchwrightError as error:
                 problem = error
             else:

@@ -10,6 +10,9 @@ from typing import Any
 from engine.dispatch.series import append
 from engine.plan.model import Binding
 
+LONGEST_TEXT = 1_000
+"""Characters kept of what is no plain value."""
+
 
 def accumulate(env: dict[str, Any], binding: Binding, value: Any) -> None:
     """Append a value to every series of its name."""
@@ -18,16 +21,26 @@ def accumulate(env: dict[str, Any], binding: Binding, value: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A value as documents hold it: NumPy's numbers become Python's, series become lists."""
-    if type(value) in (float, bool, str) or value is None:
+    """A value as documents hold it: NumPy's numbers become Python's, series become lists, what is neither its text.
+
+    A whole number beyond all floats is infinite, which no limit passes.
+    """
+    kind = type(value)
+    if kind in (float, bool, str, list, dict) or value is None:
         return value
-    if type(value) is int:
-        return float(value)
+    if kind is int:
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
     if hasattr(value, "tolist"):
-        return value.tolist()
+        return plain(value.tolist())
     if isinstance(value, array | tuple):
         return list(value)
-    return value
+    for base in (float, int, str, list, dict):
+        if isinstance(value, base):
+            return plain(base.__str__(value) if base is str else base(value))
+    return f"{value}"[:LONGEST_TEXT]
 
 
 def to_json(value: Any) -> str:
