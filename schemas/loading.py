@@ -83,7 +83,7 @@ def display_name(path: Path) -> str:
     """What messages call a file: relative to the working folder where it lies below it."""
     try:
         return str(path.resolve().relative_to(Path.cwd().resolve()))
-    except ValueError:
+    except (ValueError, OSError, RuntimeError):  # outside, or a link that leads to itself
         return str(path)
 
 

@@ -97,7 +97,7 @@ def runs(
             rows.append(
                 [
                     run.short_id,
-                    console.marked(run.status),
+                    console.marked(run.status) + (" mocked" if run.environment.get("mocks") else ""),
                     *map(console.clean, (run.sequence, serials, run.station)),
                     moment(run.started_wall),
                     duration_text(run.duration_s),
@@ -235,6 +235,7 @@ def _identity(journal: JournalReader, run: RunRecord, only: UnitRecord | None) -
         ("operator", run.operator),
         ("description", run.description),
         ("parameters", ", ".join(f"{name} {tables.parameter_text(run, name)}" for name in run.parameters)),
+        ("mocked", ", ".join(f"{name} = {value}" for name, value in (run.environment.get("mocks") or {}).items())),
         ("limits", run.limit_set or ""),
         ("git", commit),
         *((key, str(value)) for key, value in run.meta.items()),

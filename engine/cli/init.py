@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -73,7 +74,7 @@ def init(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     console.out(f"{folder} is ready" + (f"; {console.plural(kept, 'file')} kept as it was" if kept else ""))
-    console.out(f"try: cd {folder} && benchwright run {_FIRST_SEQUENCE} --report")
+    console.out(f"try: cd {shlex.quote(str(folder))} && benchwright run {_FIRST_SEQUENCE} --report")
 
 
 def project_files(name: str) -> dict[str, str]:

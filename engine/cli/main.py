@@ -6,6 +6,7 @@ Command modules import what they need when they run: `--help` and `validate` mus
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from typing import Annotated, Any
 
@@ -106,6 +107,9 @@ def _results() -> Any:
 def main() -> None:
     """Run the command line; never returns."""
     gc.set_threshold(50_000, 20, 20)  # a command's start makes only what lives on; collecting it costs 60 ms
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started this: nobody reads it
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  until the end of the process
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -159,6 +159,7 @@ def run(
     settings = project.settings
     given: dict[str, Any] = {
         "units": units_of(dut or (), pairs(dut_field, "--dut-field"), duts, units),
+        "dut_fields": pairs(dut_field, "--dut-field"),
         "parameters": pairs(param, "--param"),
         "limit_set": limits,
         "mocks": pairs(mock, "--mock", "role.property=value"),
@@ -211,12 +212,16 @@ def _carry_out(prepared: list[Prepared], project: Project, folder: Path, *, as_j
     """Run one after the other; answers the worst exit code."""
     from engine.cli import console
     from engine.cli.exits import told
+    from engine.run.signals import told_afterwards
     from engine.store import JOURNAL_NAME, Journal
 
     folder.mkdir(parents=True, exist_ok=True)
     codes: list[ExitCode] = []
-    with Journal(folder / JOURNAL_NAME) as journal:
+    with Journal(folder / JOURNAL_NAME) as journal, told_afterwards() as signalled:
         for number, one in enumerate(prepared):
+            if signalled:  # between two runs, or before the first: Ctrl-C means all of them
+                codes.append(ExitCode.ABORTED)
+                break
             if number and not as_json:
                 console.out()
             try:
@@ -272,6 +277,8 @@ def _one_run(prepared: Prepared, journal: Journal, project: Project, *, as_json:
         if logging.file is not None:
             log = LogFile(project.root / logging.file, logging.level, logging.format)
             listeners.append(stack.enter_context(log))
+        # what code of the project prints is no document of the run
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         return carry_through(prepared, journal, listeners=listeners, ordering=order)
 
 
@@ -304,6 +311,9 @@ def _tell(
     took = duration_text(summary.duration_s) + (" of simulated time" if record.clock == "virtual" else "")
     console.out(tables.headline_text(summary.outcome, f"{record.sequence}  {serials}  in {took}"))
     console.out(f"{tables.tally_text(summary.tally)}")
+    if mocks := record.environment.get("mocks"):
+        given = ", ".join(f"{name} = {value}" for name, value in mocks.items())
+        console.out(console.toned(f"MOCKED, not measured: {console.clean(given)}", "warn"))
     console.out(f"run {record.short_id}: see it with `benchwright show {record.short_id}`")
     if page is not None:
         console.out(f"report: {page}")

@@ -78,7 +78,10 @@ class _Check:
         """Each file by itself, then the sequences on a station."""
         loaded: list[Loaded[Any]] = []
         for path in paths:
-            key = path.resolve()
+            try:
+                key = path.resolve()
+            except (OSError, RuntimeError):  # a link that leads to itself
+                key = path.absolute()
             if key in self.result.files:
                 continue
             self.result.files.add(key)

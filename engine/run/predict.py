@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from engine.core.recorder import NullRecorder
+from engine.run.plugins import unknown_result
 from engine.run.request import NodeEstimate, Prediction
 from engine.run.runner import Prepared, run
 from schemas.documents import Document, NodeFinished
@@ -36,10 +37,16 @@ class _Sums:
 
 
 def predict(prepared: Prepared) -> Prediction:
-    """Run the plan on the simulated bench and clock; what it measures is thrown away."""
+    """Run the plan on the simulated bench and clock; what it measures is thrown away, code of the project is not called."""
     sums = _Sums()
     plan = replace(prepared.plan, clock="virtual")
-    summary = run(replace(prepared, plan=plan), recorder=NullRecorder(), listeners=[sums], run_id="prediction")
+    summary = run(
+        replace(prepared, plan=plan),
+        recorder=NullRecorder(),
+        listeners=[sums],
+        run_id="prediction",
+        python=unknown_result,
+    )
     nodes = tuple(
         NodeEstimate(node, sums.verbs[node][0], int(count), total, sums.verbs[node][1])
         for node, (count, total) in sums.totals.items()

@@ -26,6 +26,8 @@ class RunRequest:
     """The units as they were named, one after the other; empty: one called `SIM-1`, or `UNIT-1` on a real bench."""
     serials: tuple[str, ...] = ()
     """The same for callers who have serial numbers only."""
+    dut_fields: Mapping[str, str] = field(default_factory=dict)
+    """What else identifies the unit, where none is named."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     limit_set: str | None = None
     mocks: Mapping[str, str] = field(default_factory=dict)

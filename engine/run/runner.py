@@ -7,7 +7,7 @@ the journal. Once RunStarted is written, RunFinished is written on every way out
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from engine.core.recorder import Listener, MemoryRecorder, Recorder
 from engine.dispatch import Dispatcher, RunResult, UnitUnderTest
 from engine.plan.compile import Wish, compile_plan
 from engine.plan.mocks import resolve_mocks
-from engine.plan.model import Plan
+from engine.plan.model import Plan, PythonAction
 from engine.plan.walk import axis_units
 from engine.run.memory import calm_garbage_collector
 from engine.run.plugins import call_plugin
@@ -40,6 +40,7 @@ from schemas.documents import (
     InstrumentOpened,
     Level,
     Logged,
+    Measured,
     NodeFinished,
     Outcome,
     RunFinished,
@@ -50,6 +51,10 @@ from schemas.library import Library
 
 if TYPE_CHECKING:
     from engine.run.scheduling import Ordering
+
+
+MOCK = "mock"
+"""What the rows of a mocked value name as their instrument."""
 
 
 class _Culprit:
@@ -98,13 +103,28 @@ def _units(request: RunRequest, plan: Plan) -> tuple[UnitUnderTest, ...]:
     simulated = all(spec.backend == "sim" for spec in plan.instruments.values())
     entries: Sequence[UnitEntry] = request.units or from_command(request.serials, {})
     if not entries:
-        entries = from_command(["SIM-1" if simulated else "UNIT-1"], {})
+        entries = from_command(["SIM-1" if simulated else "UNIT-1"], request.dut_fields)
     check_units(entries, plan.identity).raise_if_any()
     sites = plan.sites
     return tuple(
         UnitUnderTest(index, entry.serial, sites[index] if index < len(sites) else "", entry.fields)
         for index, entry in enumerate(entries)
     )
+
+
+class _Marked:
+    """Says of every value that was not read but given with `--mock`, before it is recorded, that it is mocked."""
+
+    def __init__(self, recorder: Recorder, mocked: Mapping[str, str]) -> None:
+        self._recorder = recorder
+        self._mocked = frozenset(mocked)
+        self.durable = recorder.durable
+        self.close = recorder.close
+
+    def record(self, document: Document) -> None:
+        if type(document) is Measured and document.source in self._mocked:
+            document.instrument = MOCK
+        self._recorder.record(document)
 
 
 class _Tee:
@@ -129,10 +149,12 @@ def run(
     recorder: Recorder | None = None,
     run_id: str | None = None,
     ordering: Ordering | None = None,
+    python: Callable[[PythonAction, dict[str, Any]], Any] = call_plugin,
 ) -> RunSummary:
     """Carry a prepared run through. Recorded in `journal`, or in `recorder`, or only heard by `listeners`.
 
-    `ordering` says in which order several units share the bench; without it, who asks first is served first.
+    `ordering` says in which order several units share the bench; without it, who asks first is served first. `python` calls
+    code of the project.
 
     Raises StoreError where nothing could be recorded at all; what goes wrong later is the run's outcome.
     """
@@ -149,7 +171,7 @@ def run(
     facts = environment(prepared.root) if journal is not None else {}
     try:
         with interruptible(steering), calm_garbage_collector():
-            return _Execution(prepared, clock, kept, listeners, steering, own_id, facts, ordering).carry_out()
+            return _Execution(prepared, clock, kept, listeners, steering, own_id, facts, ordering, python).carry_out()
     finally:
         clock.close()
         kept.close()
@@ -168,12 +190,14 @@ class _Execution:
         run_id: str,
         facts: Mapping[str, Any],
         ordering: Ordering | None,
+        python: Callable[[PythonAction, dict[str, Any]], Any],
     ) -> None:
+        self.python = python
         self.facts = facts
         self.ordering = ordering
         self.prepared = prepared
         self.clock = clock
-        self.recorder = recorder
+        self.recorder = recorder = _Marked(recorder, prepared.request.mocks) if prepared.request.mocks else recorder
         self.culprit = _Culprit()
         self.listeners = (self.culprit, *listeners)
         self.control = control
@@ -213,13 +237,16 @@ class _Execution:
                     control=self.control,
                     progress=Progress(),
                     listeners=self.listeners,
-                    python=call_plugin,
+                    python=self.python,
                     seat=self._seat,
                     **self._order(),
                 )
                 result = dispatcher.run()
-        except StoreError:
-            raise
+        except StoreError as error:
+            raise StoreError(
+                f"{error.message}; the run was stopped, its cleanup has run and the instruments were put in their safe state",
+                error.help,
+            ) from error
         except BenchwrightError as error:
             message = str(error)
             self.emit(Logged(self.clock.now, Level.ERROR, message, kind="instrument"))

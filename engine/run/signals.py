@@ -37,3 +37,29 @@ def interruptible(control: Control) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def told_afterwards() -> Iterator[list[str]]:
+    """While inside, signals are only noted: for the moments before and after a run, which must end what they began.
+
+    A run that starts inside handles them by itself. Answers the names of the signals that came.
+    """
+    came: list[str] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(_NAMES.get(signal.Signals(number).name, ""))
+
+    before = {}
+    for name in _NAMES:
+        number = getattr(signal, name, None)
+        if number is not None:
+            before[number] = signal.signal(number, note)
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
