@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.exits import ExitCode
-from engine.cli.run import DutOption, DutsOption, LimitsOption, OptimizeOption, ParamOption, UnitsOption, pairs
+from engine.cli.run import (
+    MOST_PREDICTED,
+    DutOption,
+    DutsOption,
+    LimitsOption,
+    OptimizeOption,
+    ParamOption,
+    UnitsOption,
+    pairs,
+)
 from engine.cli.validate import JsonFlag, StationOption
 from engine.plan.walk import lists_of
 
@@ -84,7 +93,10 @@ def plan(
     many = len(serials) > 1
     if gantt is not None and not many:
         raise UsageError("a chart shows how units share a bench; there is one unit", "add --units 8, say")
-    prediction = None if no_times else predict(replace(prepared, units=prepared.units[:1]))
+    too_long = prepared.plan.size > MOST_PREDICTED
+    if too_long and not no_times:
+        console.err(f"more than {MOST_PREDICTED:,} nodes: how long they take is not worked out")
+    prediction = None if no_times or too_long else predict(replace(prepared, units=prepared.units[:1]))
     order = order_many(prepared, results if results is not None else project.results) if many else None
     if json:
         document = plan_as_json(prepared.plan, prediction)
