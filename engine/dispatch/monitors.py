@@ -139,7 +139,7 @@ class _Monitor:
 
     def tell_if_blind(self) -> None:
         """The block is over: a limit that was never looked at says so, or its silence would pass for good news."""
-        plan, unit = self._plan, self._unit
+        plan = self._plan
         if plan.limit is None or self._seen or self._tripped:
             return
         if self._problem:

@@ -23,7 +23,7 @@ from engine.plan.model import (
     SiteWrite,
     Steps,
 )
-from engine.verdict import equals, mask
+from engine.verdict import band, equals, mask
 from schemas.documents import Attached, Logged, Outcome, Verdict
 from schemas.quantity import parse_unit
 
@@ -334,3 +334,30 @@ def test_the_noise_of_a_reading_is_named_by_node_and_attempt(build, dsl):
     steps = [build.sweep({"x": [1.0]}, [build.measure("v", limit=dsl.between(-1, 1), retry=build.retry(1))])]
     run = dsl.run(dsl.plan(steps), bench)
     assert run.bench.of("begin") == [("begin", "dmm", "v[x=1]", 1), ("begin", "dmm", "v[x=1]", 2)]
+
+
+class Asking:
+    """A limit that notes what a formula in it would see."""
+
+    name, fixed = "asking", None
+
+    def __init__(self, dsl):
+        self.seen = []
+        self.formula = dsl.formula("(attempt, elapsed, outcome)")
+
+    def resolve(self, environment):
+        self.seen.append(self.formula.value(environment))
+        return band(1.0, None)
+
+
+def test_a_limit_sees_the_attempt_and_outcome_of_the_step_it_judges(build, dsl):
+    limit = Asking(dsl)
+    retry = build.retry(times=1)
+    steps = [
+        build.measure("a", limit=dsl.between(1.0, None), on_fail="continue"),
+        build.wait(5.0),
+        build.measure("b", limit=limit, retry=retry),
+    ]
+    run = dsl.run(dsl.plan(steps), dsl.Bench(values={"dmm.volts": 0.0}))
+    assert limit.seen == [(1, 5.0, "fail"), (2, 5.0, "fail")]
+    assert run.end("b").attempt == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.plan.model import Claim, MonitorPlan
-from schemas.documents import Logged, Outcome
+from schemas.documents import Logged, Outcome, Verdict
 
 
 @pytest.fixture
@@ -116,3 +116,38 @@ def test_a_bug_in_a_monitor_ends_its_group_with_its_cleanup(build, dsl, monitor)
     assert run.end("c").outcome is Outcome.DONE
     assert run.outcome is Outcome.ERROR
     assert "internal: RuntimeError: bug" in run.end("g").message
+
+
+def test_a_monitor_that_never_looked_says_so_and_is_unjudged(build, dsl, monitor):
+    group = build.group("g", [build.wait(3.0, id="w")], monitors=[monitor(every_s=5.0)])
+    run = dsl.run(dsl.plan([group]), dsl.Bench(values={"tc.temperature": 20.0}))
+    assert [(d.name, d.value, d.verdict, d.diagnostic) for d in run.measured()] == [
+        ("tcell", None, Verdict.UNJUDGED, False)
+    ]
+    warning = run.of(Logged)[0]
+    assert warning.level == "warning"
+    assert "saw nothing" in warning.message
+    assert "first look, which comes after 5 s" in warning.message
+    assert run.outcome is Outcome.UNJUDGED
+
+
+def test_a_monitor_whose_instrument_was_always_busy_says_so(build, dsl, monitor):
+    busy = build.wait(23.0, id="w", claims=(Claim("tc"),))
+    plan = dsl.plan([build.group("g", [busy], monitors=[monitor(every_s=5.0)])], instruments=(dsl.spec("tc"),))
+    run = dsl.run(plan, dsl.Bench(values={"tc.temperature": 99.0}))
+    assert "`tc` was busy at each of its 4 looks" in run.of(Logged)[0].message
+    assert run.outcome is Outcome.UNJUDGED
+
+
+def test_a_monitor_that_could_not_read_and_did_not_trip_yet_is_unjudged(build, dsl, monitor):
+    group = build.group("g", [build.wait(13.0, id="w")], monitors=[monitor(every_s=5.0, hold_s=60.0)])
+    run = dsl.run(dsl.plan([group]), dsl.Bench(values={"tc.temperature": dsl.ReplyTimeout("no answer")}))
+    assert "no answer" in run.of(Logged)[0].message
+    assert run.outcome is Outcome.UNJUDGED
+
+
+def test_a_monitor_without_limit_that_never_looked_stays_silent(build, dsl, monitor):
+    group = build.group("g", [build.wait(3.0, id="w")], monitors=[monitor(limit=None)])
+    run = dsl.run(dsl.plan([group]))
+    assert run.measured() == []
+    assert run.of(Logged) == []
