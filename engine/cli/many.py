@@ -31,14 +31,11 @@ def order_many(prepared: Prepared, results: Path) -> Ordering:
 
 def savings(planned: PlannedOrder) -> dict[str, float]:
     """Shared resource → seconds that one more of it would save, by planning again with it."""
-    from engine.schedule import plan_problem
-    from engine.schedule.bounds import utilisation, with_more
+    from engine.schedule import what_if
+    from engine.schedule.bounds import utilisation
 
-    found: dict[str, float] = {}
-    for name in utilisation(planned.problem, planned.schedule):
-        more = plan_problem(with_more(planned.problem, name), WHAT_IF_BUDGET)
-        found[name] = max(0.0, planned.makespan_s - more.makespan_s)
-    return found
+    shared = utilisation(planned.problem, planned.schedule)
+    return {name: max(0.0, what_if(planned, name, budget=WHAT_IF_BUDGET)) for name in shared}
 
 
 def many_as_json(planned: PlannedOrder, known: Mapping[str, Estimate], saved: Mapping[str, float]) -> dict[str, Any]:

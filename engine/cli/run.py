@@ -303,11 +303,11 @@ def _tell(
     from engine.present.values import duration_text
 
     table = fold(journal.measurements(record))
-    console.out(f"\n{tables.measurement_table(table)}\n")
+    console.out(f"\n{tables.results_text(journal, record, table)}\n")
     why = tables.causes_text(journal, record, table.rows)
     if why:
         console.out(f"{why}\n")
-    serials = ", ".join(unit.serial for unit in journal.units(record))
+    serials = tables.serials_text(journal.units(record))
     took = duration_text(summary.duration_s) + (" of simulated time" if record.clock == "virtual" else "")
     console.out(tables.headline_text(summary.outcome, f"{record.sequence}  {serials}  in {took}"))
     console.out(f"{tables.tally_text(summary.tally)}")
