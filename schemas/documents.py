@@ -212,11 +212,27 @@ class NodeFinished:
     started: float
     t: float
     final: bool = True
-    """False for an attempt that is tried again."""
+    """False for an attempt that is tried again; what such an attempt held is told by `Discarded`."""
     message: str = ""
     title: str = ""
     waited: float = 0.0
     """Seconds from being ready to having what it needed."""
+
+
+@dataclass(slots=True)
+class Discarded:
+    """An attempt is given up for another one: nothing recorded so far for these places of the plan is a result.
+
+    What its remedy recorded is covered too.
+    """
+
+    unit: int
+    node: str
+    attempt: int
+    order: int
+    """Of the node; the places are `order` to `order + size`, that one not included."""
+    size: int
+    t: float
 
 
 @dataclass(slots=True)
@@ -318,6 +334,7 @@ Document = (
     | Logged
     | Attached
     | NodeFinished
+    | Discarded
     | Scheduled
     | Held
     | Waited

@@ -95,16 +95,57 @@ def _first(database: Database) -> None:
     _create(database, "run_files", "int: run position; text: kind path sha256 blob", ("run", "position"))
     _create(database, "notes", "int: id run; real: wall; text: author text", "id")
     database.execute("CREATE INDEX notes_run ON notes(run)")
-    database.execute(
-        f"""CREATE VIEW measured AS SELECT runs.id AS run, runs.sequence, m.id & {(1 << SEQUENCE_BITS) - 1} AS number,
+    database.execute(_measured_view("m.high, m.margin, m.axes, m.t"))
+
+
+def _measured_view(columns: str) -> str:
+    return f"""CREATE VIEW measured AS SELECT runs.id AS run, runs.sequence, m.id & {(1 << SEQUENCE_BITS) - 1} AS number,
         m.unit, m.ord, m.attempt, m.node, q.name, coalesce(m.value, m.text) AS value, q.unit_symbol, m.verdict, m.low,
-        m.high, m.margin, m.axes, m.t, q.source, q.instrument, q.net, q.pin, l.json AS "limit"
+        {columns}, q.source, q.instrument, q.net, q.pin, l.json AS "limit"
         FROM measurements m JOIN quantities q ON q.id = m.quantity JOIN runs ON runs.key = m.id >> {SEQUENCE_BITS}
         LEFT JOIN limits l ON l.id = q.limit_id"""
-    )
 
 
-MIGRATIONS: Sequence[Migration] = (_first,)
+def _final(database: Database) -> None:
+    """Measurements know whether they are results; what earlier journals discarded is told by their nodes."""
+    database.execute("ALTER TABLE measurements ADD COLUMN final INTEGER NOT NULL DEFAULT 1")
+    database.execute("DROP VIEW measured")
+    database.execute(_measured_view("m.high, m.margin, m.axes, m.t, m.final"))
+    _discard_earlier(database)
+
+
+def _discard_earlier(database: Database) -> None:
+    """An attempt that was tried again spans the rows up to the next one, of that node and all inside it."""
+    tried_again: dict[tuple[int, int, str], tuple[int, str, int]] = {}
+    spans: list[tuple[int, int, int, str, str, int]] = []
+    some = database.execute("SELECT 1 FROM nodes WHERE final = 0 LIMIT 1").fetchone()
+    rows = database.execute("SELECT id, unit, node, final, kind, ord FROM nodes ORDER BY id") if some else ()
+    for id_, unit, node, final, kind, order in rows:
+        key = (id_ >> SEQUENCE_BITS, unit, node)
+        if key in tried_again:
+            spans.append(_span_of(*tried_again.pop(key), id_ - 1, unit, node))
+        if not final:
+            tried_again[key] = (id_, kind, order)
+    for (run, unit, node), earlier in tried_again.items():
+        spans.append(_span_of(*earlier, (run + 1 << SEQUENCE_BITS) - 1, unit, node))
+    for table in ("nodes", "measurements"):
+        for first, last, unit, node, below, order in spans:
+            database.execute(
+                f"UPDATE {table} SET final = 0 WHERE id BETWEEN ? AND ? AND unit = ?"
+                " AND (node = ? OR (ord >= ? AND substr(node, 1, ?) = ?))",
+                (first, last, unit, node, order, len(below), below),
+            )
+
+
+def _span_of(first: int, kind: str, order: int, last: int, unit: int, node: str) -> tuple[int, int, int, str, str, int]:
+    """Rows of one attempt: (first, last, unit, node, how all inside it begin, its place)."""
+    path = node.partition("[")[0]  # below a node its own axis values stand at the end
+    if kind in ("sweep", "repeat") and "#" in path.rpartition("/")[2]:
+        path = path.rpartition("/")[0]  # a loop without an id leaves no trace in the names of its steps
+    return first, last, unit, node, path + "/", order
+
+
+MIGRATIONS: Sequence[Migration] = (_first, _final)
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

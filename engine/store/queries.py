@@ -35,7 +35,7 @@ NUMBER_MASK = (1 << SEQUENCE_BITS) - 1
 
 MEASUREMENTS = """SELECT m.id, m.unit, m.node, m.attempt, m.ord, q.name, m.type, m.value, m.text, q.unit_symbol,
  m.verdict, m.t, m.low, m.high, l.json, m.margin, m.axes, q.source, q.instrument, q.net, q.pin, m.samples, m.spread,
- q.diagnostic, m.json, m.wall
+ q.diagnostic, m.json, m.wall, m.final
  FROM measurements m CROSS JOIN quantities q ON q.id = m.quantity LEFT JOIN limits l ON l.id = q.limit_id
  WHERE m.id BETWEEN ? AND ?"""
 EVENT_DATA = "SELECT data FROM events WHERE id BETWEEN ? AND ? AND document = ? ORDER BY id"
@@ -111,7 +111,7 @@ class JournalReader(RunCatalogue):
             row["verdict"]: row["n"]
             for row in self._ask(
                 "SELECT verdict, count(*) AS n FROM measurements m JOIN quantities q ON q.id = m.quantity"
-                " WHERE m.id BETWEEN ? AND ? AND NOT q.diagnostic GROUP BY verdict",
+                " WHERE m.id BETWEEN ? AND ? AND m.final AND NOT q.diagnostic GROUP BY verdict",
                 _span(run),
             )
         }
@@ -274,12 +274,14 @@ def _measurement() -> Callable[[tuple[Any, ...]], MeasurementRecord]:
 
     def read(row: tuple[Any, ...]) -> MeasurementRecord:
         (id_, unit, node, attempt, order, name, type_, number, text, symbol, verdict, t, low, high, limit) = row[:15]
-        (margin, axes_json, source, instrument, net, pin, samples, spread, diagnostic, json_value, wall) = row[15:]
+        (margin, axes_json, source, instrument, net, pin, samples, spread, diagnostic, json_value, wall, final) = row[
+            15:
+        ]
         value: Value = number if number is not None else decode_value(type_, number, text)
         return MeasurementRecord(
             *(id_ & NUMBER_MASK, unit, node, attempt, order, name, value, symbol, _VERDICTS[verdict], t, low, high),
             *(limit or "", margin, axes(axes_json), source, instrument, net, pin, samples, spread, bool(diagnostic)),
-            *(json_value or "", wall),
+            *(json_value or "", wall, bool(final)),
         )
 
     return read

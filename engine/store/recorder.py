@@ -43,6 +43,8 @@ class JournalRecorder:
         """The run's key, shifted; None before RunStarted."""
         self._open: dict[NodeKey, int] = {}
         """Row ids of the attempts that have started and not finished."""
+        self._given_up: dict[NodeKey, int] = {}
+        """Row ids of the attempts that are to be discarded, once their remedy is over."""
         self._lock: RunLock | None = None
         self._closed = False
 
@@ -91,6 +93,7 @@ class JournalRecorder:
         self._number = group.number
         self._base = group.base
         self._open = group.open
+        self._given_up = group.given_up
         self._waiting.clear()
 
     def _write(self, *, cleaning: bool) -> Group:
@@ -98,7 +101,15 @@ class JournalRecorder:
         connection.execute("BEGIN IMMEDIATE")
         try:
             group = Group(
-                connection, self._known, self._wall(), self._number, self._base, self._open, self._claim, cleaning
+                connection,
+                self._known,
+                self._wall(),
+                self._number,
+                self._base,
+                self._open,
+                self._given_up,
+                self._claim,
+                cleaning,
             )
             group.write(self._waiting)
             connection.execute("COMMIT")

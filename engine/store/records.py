@@ -94,6 +94,7 @@ class NodeRecord(NamedTuple):
     state: str
     """started, finished or interrupted."""
     final: bool
+    """False where it, or what it stands in, was tried again."""
     started: float
     finished: float | None
     waited: float
@@ -129,6 +130,8 @@ class MeasurementRecord(NamedTuple):
     diagnostic: bool
     json_value: str
     wall: float
+    final: bool = True
+    """False where the attempt was given up for another one: no result."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from engine.store.identifiers import short_id
 from engine.store.migrations import SEQUENCE_BITS
 from schemas.documents import (
     Attached,
+    Discarded,
     Document,
     Held,
     InstrumentOpened,
@@ -45,7 +46,9 @@ INSERT_NODE = "INSERT INTO nodes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 FINISH_NODE = (
     "UPDATE nodes SET title=?, outcome=?, state='finished', final=?, t1=?, waited=?, wall=?, message=? WHERE id=?"
 )
-INSERT_MEASUREMENT = "INSERT INTO measurements VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+INSERT_MEASUREMENT = "INSERT INTO measurements VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)"
+DISCARD_NODES = "UPDATE nodes SET final=0 WHERE id BETWEEN ? AND ? AND unit=? AND ord>=? AND ord<?"
+DISCARD_MEASUREMENTS = "UPDATE measurements SET final=0 WHERE id BETWEEN ? AND ? AND unit=? AND ord>=? AND ord<?"
 INSERT_EVENT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?)"
 
 NodeKey = tuple[int, str, int]
@@ -77,6 +80,7 @@ class Group:
         number: int,
         base: int | None,
         open_nodes: dict[NodeKey, int],
+        given_up: dict[NodeKey, int],
         claim: Callable[[str], None],
         cleaning: bool = False,
     ) -> None:
@@ -88,12 +92,15 @@ class Group:
         self.base = base
         """The run's key, shifted; None before RunStarted."""
         self.open = dict(open_nodes)
+        self.given_up = dict(given_up)
         self.claim = claim
         self.cleaning = cleaning
         """Make every value fit for its column first; slow, for a group in which one was refused."""
         self.new_nodes: list[Row] = []
         self.finished_nodes: list[Row] = []
         self.measurements: list[Row] = []
+        self.discarded: list[Row] = []
+        """(first row, last row, unit, first place, place after the last) of what is no result."""
         self.events: list[Row] = []
 
     def write(self, documents: Sequence[Document]) -> None:
@@ -147,6 +154,8 @@ class Group:
                     self.finished_nodes.append(
                         (d.title, outcome, d.final, d.t, d.waited, wall, d.message, identity),
                     )
+                if not d.final:
+                    self.given_up[node] = row if identity is None else identity
             elif kind is NodeStarted:
                 assert isinstance(d, NodeStarted)
                 started[(d.unit, d.node, d.attempt)] = (number, d)
@@ -167,6 +176,8 @@ class Group:
         self.many(INSERT_NODE, nodes)
         self.many(FINISH_NODE, self.finished_nodes)
         self.many(INSERT_MEASUREMENT, measurements)
+        self.many(DISCARD_NODES, self.discarded)
+        self.many(DISCARD_MEASUREMENTS, self.discarded)
         self.many(INSERT_EVENT, self.events)
 
     def many(self, statement: str, rows: Sequence[Row]) -> None:
@@ -229,6 +240,10 @@ class Group:
                 self.events.append(
                     (number, "SafeState", d.t, self.wall, "safe", level, None, "", d.message, data),
                 )
+            case Discarded():
+                # from its own first row on: an attempt may be given up at each of a million points
+                first = self.given_up.pop((d.unit, d.node, d.attempt), self.base)
+                self.discarded.append((first, number, d.unit, d.order, d.order + d.size))
             case Held() | Waited():
                 data = dumps(asdict(d))
                 kind = type(d).__name__

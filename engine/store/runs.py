@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from engine.core.errors import StoreError, UsageError
-from engine.store.connection import connect_for_reading, explain, explained
+from engine.store.connection import connect, connect_for_reading, explain, explained
 from engine.store.identifiers import short_id
 from engine.store.liveness import is_running
-from engine.store.migrations import MIGRATIONS, TALLY, check_version
+from engine.store.migrations import MIGRATIONS, TALLY, check_version, migrate
 from engine.store.records import RunRecord, RunState
 from schemas.documents import Outcome, Tally
 
@@ -42,8 +42,11 @@ class RunCatalogue:
             connection = connect_for_reading(self.path)
         self._connection = connection
         try:
-            if check_version(connection, self.path) < len(MIGRATIONS):
-                raise StoreError(f"{self.path} is not a Benchwright journal, or an old one", "run any sequence on it")
+            version = check_version(connection, self.path)
+            if not version:
+                raise StoreError(f"{self.path} is not a Benchwright journal", "run any sequence on it")
+            if version < len(MIGRATIONS):
+                _bring_up_to_date(self.path)
         except BaseException:
             connection.close()
             raise
@@ -167,6 +170,21 @@ class RunCatalogue:
             tally=tally_of(row),
             state=state,
         )
+
+
+def _bring_up_to_date(path: Path) -> None:
+    """An old journal, once, for whoever reads it first; raises StoreError where it may not be written."""
+    try:
+        writer = connect(path, create=False)
+        try:
+            migrate(writer, path)
+        finally:
+            writer.close()
+    except StoreError as error:
+        raise StoreError(
+            f"the journal {path} is an old one and could not be brought up to date: {error}",
+            error.help or "run any sequence on it",
+        ) from error
 
 
 def tally_of(row: dict[str, Any]) -> Tally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.documents import Outcome
+from schemas.documents import Discarded, NodeFinished, Outcome
 
 
 def attempts(run, node):
@@ -111,3 +111,35 @@ def test_a_timeout_counts_for_each_attempt(build, dsl):
     run = dsl.run(dsl.plan([group]))
     assert attempts(run, "g") == [(1, Outcome.ERROR, False), (2, Outcome.DONE, True)]
     assert run.end("g").t == 22.0
+
+
+def test_a_discarded_attempt_is_told_after_its_remedy_and_before_the_next_one(build, dsl):
+    bench = dsl.Bench(values={"dmm.volts": [9.0, 9.0, 0.5]})
+    group = build.group(
+        "g", [build.measure("v", limit=dsl.between(0, 1))], retry=build.retry(2, remedy=[build.log("again")]), size=3
+    )
+    run = dsl.run(dsl.plan([group]), bench)
+    told = [
+        (d.node, d.attempt) if isinstance(d, NodeFinished) else ("discarded", d.node, d.attempt, d.order, d.size)
+        for d in run.documents
+        if isinstance(d, NodeFinished | Discarded)
+    ]
+    order = group.order
+    assert told == [
+        *(("v", 1), ("g", 1), ("again", 1), ("discarded", "g", 1, order, 3)),
+        *(("v", 2), ("g", 2), ("again", 2), ("discarded", "g", 2, order, 3)),
+        *(("v", 3), ("g", 3)),
+    ]
+
+
+def test_an_attempt_whose_remedy_never_ended_is_discarded_all_the_same(build, dsl):
+    group = build.group(
+        "g",
+        [build.check(dsl.formula("False"))],
+        retry=build.retry(1, remedy=[build.wait(dsl.formula("50.0"))]),
+        timeout_s=10.0,
+    )
+    outer = build.group("outer", [group], timeout_s=20.0)
+    run = dsl.run(dsl.plan([outer]))
+    assert [(d.node, d.attempt) for d in run.of(Discarded)] == [("g", 1)]
+    assert attempts(run, "g")[-1] == (2, Outcome.ERROR, True)

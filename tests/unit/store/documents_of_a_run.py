@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from schemas.documents import (
     Attached,
+    Discarded,
     Document,
     FileSnapshot,
     InstrumentIdentity,
@@ -95,6 +96,8 @@ class Story:
         self.documents.append(
             NodeFinished(0, node, attempt, self.order, kind, outcome, start, self.t, final, message, title, 0.25)
         )
+        if not final:
+            self.documents.append(Discarded(0, node, attempt, self.order, 1, self.t))
         return self
 
     def measure(
