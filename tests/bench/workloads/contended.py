@@ -108,7 +108,7 @@ class Program:
         self.plan = self._checked(steps)
 
     def _checked(self, steps: list[Node]) -> Plan:
-        """The plan; meeting points that the compiler would refuse are left out of it."""
+        """The plan; where the compiler would refuse it, without meeting points and without holding a chamber alone."""
         plan = self._plan(steps)
         problems = Problems()
         SharingCheck(plan.instruments, plan.resources, self.sites, problems).check(plan.root)
@@ -254,6 +254,9 @@ def _without_refused(node: Node) -> Node:
         case RepeatAction(body=body):
             inner = Steps(tuple(map(_without_refused, body.nodes)))
             return replace(node, action=replace(node.action, body=inner))
+        case ParallelAction(branches):
+            inside = tuple(Steps(tuple(map(_without_refused, one.nodes))) for one in branches)
+            return replace(node, action=ParallelAction(inside))
         case IfAction(condition, then, otherwise):
             arms = [Steps(tuple(map(_without_refused, one.nodes))) for one in (then, otherwise)]
             return replace(node, action=IfAction(condition, *arms))
