@@ -126,20 +126,47 @@ _PLANNED = {"task": Kind.TASK, "span": Kind.HOLD, "mode": Kind.MODE, "transition
 
 
 def planned_rows(rows: Iterable[PlannedRow], units: Mapping[int, str]) -> tuple[Row, ...]:
-    """Rows of a schedule in this model; a unit by its serial, the property of a mode by its instrument: as in the actual."""
+    """Rows of a schedule in this model: units by their serials, modes by their instruments, as in what happened."""
+    given = list(rows)
+    least_s = max((bar.end_s for row in given for bar in row.bars), default=0.0) / COLUMNS
+    modes = {row.name.partition(".")[0] for row in given if row.kind == "mode"}
+    moving = {(bar.unit, bar.node) for row in given for bar in row.bars if bar.kind == "transition"}
     found = []
-    for row in rows:
-        bars = tuple(
-            Bar(bar.start_s, bar.end_s, bar.unit, _PLANNED.get(bar.kind, Kind.TASK), bar.node, bar.label)
-            for bar in row.bars
-        )
-        name = row.name
-        if row.kind == "unit" and bars:
-            name = units.get(bars[0].unit, name)
-        elif row.kind == "mode":
-            name = name.partition(".")[0]
-        found.append(Row(name, RowKind(row.kind), bars))
-    return tuple(found)
+    for row in given:
+        if row.kind == "mode":
+            found.append(Row(row.name.partition(".")[0], RowKind.MODE, _values(row.bars)))
+        elif row.kind == "unit":
+            bars = tuple(
+                replace(bar, kind=Kind.TRANSITION) if (bar.unit, bar.node) in moving else bar
+                for bar in map(_planned, row.bars)
+            )
+            name = units.get(bars[0].unit, row.name) if bars else row.name
+            found.append(Row(name, RowKind.UNIT, thinned(map(stretch_of, bars), least_s)))
+        elif row.name not in modes:
+            bars = thinned((stretch_of(_planned(bar)) for bar in row.bars), least_s)
+            found.append(Row(row.name, RowKind.RESOURCE, bars))
+    order = {RowKind.MODE: 0, RowKind.RESOURCE: 1, RowKind.UNIT: 2}
+    return tuple(sorted(found, key=lambda row: order[row.kind]))
+
+
+def _planned(bar: PlannedBar) -> Bar:
+    return Bar(bar.start_s, bar.end_s, bar.unit, _PLANNED.get(bar.kind, Kind.TASK), bar.node, bar.label)
+
+
+def _values(bars: Iterable[PlannedBar]) -> tuple[Bar, ...]:
+    """Each value from the beginning of the way to it, and that way."""
+    values: list[Bar] = []
+    moving: list[Bar] = []
+    for bar in map(_planned, bars):
+        if bar.kind is Kind.TRANSITION:
+            moving.append(bar)
+        last = values[-1] if values else None
+        if last is not None and last.label == bar.label and bar.start_s <= last.end_s + 1e-9:
+            values[-1] = replace(last, end_s=max(last.end_s, bar.end_s))
+        else:
+            values.append(replace(bar, kind=Kind.MODE))
+    found = values + moving
+    return tuple(sorted(found, key=lambda bar: (bar.start_s, bar.end_s)))
 
 
 Stretch = tuple[float, float, int, Kind, str, str]
@@ -232,13 +259,11 @@ def planned_chart(rows: Iterable[PlannedRow], serials: Sequence[str]) -> Gantt:
     """A schedule as a chart of its own; `serials` in order of unit."""
     units = dict(enumerate(serials))
     found = planned_rows(rows, units)
-    end_s = max((bar.end_s for row in found for bar in row.bars), default=0.0)
-    least_s = end_s / COLUMNS
-    return Gantt(tuple(replace(row, bars=thinned(map(stretch_of, row.bars), least_s)) for row in found), end_s, units)
+    return Gantt(found, max((bar.end_s for row in found for bar in row.bars), default=0.0), units)
 
 
 def svg(gantt: Gantt) -> str:
     """The chart as a file of its own."""
     from engine.present.gantt_svg import gantt_svg
 
-    return gantt_svg(gantt).replace('font-family="inherit"', 'font-family="system-ui, sans-serif"', 1)
+    return gantt_svg(gantt)

@@ -52,7 +52,7 @@ class _Canvas:
         self.left_out = len(gantt.rows) - len(self.resources) - len(self.units)
         shown = [*self.resources, *self.units]
         labels = [shortened(row.name) + ("  " + row.note if row.note else "") for row in shown]
-        self.left = min(240, 16 + round(LETTER * max(map(len, labels))))
+        self.left = min(260, 18 + round(7.4 * max(map(len, labels))))  # names of resources are bold
         self.behind = {row.name: row for row in gantt.behind}
         self.places = {unit: at for at, unit in enumerate(sorted(gantt.units))}
         heights = {RowKind.MODE: MODE_HEIGHT, RowKind.RESOURCE: RESOURCE_HEIGHT, RowKind.UNIT: UNIT_HEIGHT}
@@ -77,7 +77,7 @@ class _Canvas:
         name = self.name
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="timeline" viewBox="0 0 {self.width} {self.height}"'
-            f' role="img" aria-labelledby="{name}-title {name}-desc" font-family="inherit" font-size="11.5">',
+            f' role="img" aria-labelledby="{name}-title {name}-desc" font-family="system-ui, sans-serif" font-size="11.5">',
             f'<title id="{name}-title">Who had what when</title>',
             f'<desc id="{name}-desc">{escape(self._description())}</desc>',
             self._patterns(),
@@ -245,7 +245,9 @@ class _Canvas:
     def _entries(self) -> list[tuple[int, float, str, str]]:
         """Of the legend: line, x, look, text."""
         name = self.name
-        several = any(bar.unit == SEVERAL and bar.kind is Kind.CLAIM for row in self.resources for bar in row.bars)
+        several = any(
+            bar.unit == SEVERAL and bar.kind in (Kind.CLAIM, Kind.TASK) for row in self.resources for bar in row.bars
+        )
         known = [
             (Kind.MODE in self.kinds, 'fill="#dce9f3" stroke="#5b8fb5" stroke-width=".8"', "at a value"),
             (Kind.TRANSITION in self.kinds, f'fill="url(#{name}-move)" stroke="#7b8794" stroke-width=".6"', "on its way to it"),

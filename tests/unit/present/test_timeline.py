@@ -252,13 +252,17 @@ class TestPicture:
         from engine.schedule.schedule import Bar as PlannedBar
         from engine.schedule.schedule import Row as PlannedRow
 
+        way = PlannedBar(0.0, 30.0, 0, "n", "transition", "-40")
         planned = [
             PlannedRow("unit 1", "unit", (PlannedBar(0.0, 30.0, 0, "n", "task"),)),
-            PlannedRow("dmm", "resource", (PlannedBar(30.0, 34.0, 0, "n", "task"),)),
-            PlannedRow("chamber.setpoint", "mode", (PlannedBar(0.0, 30.0, 0, "n", "transition", "-40"),)),
+            PlannedRow("chamber", "resource", (PlannedBar(0.0, 30.0, 0, "n", "task"),)),
+            PlannedRow("dmm", "resource", (PlannedBar(30.0, 34.0, 0, "v", "task"),)),
+            PlannedRow("chamber.setpoint", "mode", (way, PlannedBar(30.0, 40.0, -1, "n", "mode", "-40"))),
         ]
         chart = planned_chart(planned, ["LDO1"])
-        assert [row.name for row in chart.rows] == ["LDO1", "dmm", "chamber"]
+        assert [row.name for row in chart.rows] == ["chamber", "dmm", "LDO1"]
+        assert [(bar.kind, bar.end_s) for bar in chart.rows[0].bars] == [(Kind.TRANSITION, 30.0), (Kind.MODE, 40.0)]
+        assert [bar.kind for bar in chart.rows[2].bars] == [Kind.TRANSITION], "it waits for the chamber"
         ElementTree.fromstring(standalone(chart))
         actual = rack().gantt
         both = Gantt(actual.rows, actual.end_s, actual.units, behind=chart.rows)
