@@ -7,13 +7,11 @@ that the picture has a bounded size.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from html import escape
 
 from engine.present import values
 from engine.present.gantt import SEVERAL, Bar, Gantt, Kind, Row, RowKind, time_ticks
+from engine.present.gantt_look import lanes_of, texture, tints
 from engine.present.gantt_text import shortened
 from engine.present.svg import FRAME, GRID, PALETTE, TEXT
 
@@ -67,7 +65,7 @@ class _Canvas:
         self.kinds = {bar.kind for row in shown for bar in row.bars}
         self.entries = self._entries()
         self.height = self.floor + 14 + 20 * (1 + max((line for line, *_ in self.entries), default=0))
-        self.tints = _tints(bar.label for row in self.resources for bar in row.bars if bar.kind is Kind.MODE)
+        self.tints = tints(bar.label for row in self.resources for bar in row.bars if bar.kind is Kind.MODE)
 
     def x(self, seconds: float) -> float:
         inside = min(1.0, max(0.0, seconds / self.gantt.end_s))
@@ -105,7 +103,7 @@ class _Canvas:
         ]
         for unit, at in self.places.items():
             if at >= len(PALETTE) and at < MOST_UNITS:
-                found.append(_texture(f"{name}-u{unit}", PALETTE[at % len(PALETTE)], at // len(PALETTE)))
+                found.append(texture(f"{name}-u{unit}", PALETTE[at % len(PALETTE)], at // len(PALETTE)))
         return f"<defs>{''.join(found)}</defs>"
 
     def _axis(self) -> list[str]:
@@ -153,7 +151,7 @@ class _Canvas:
         texts: list[str] = []
         fine: dict[str, list[str]] = {}
         ordered = sorted(row.bars, key=lambda bar: (_DEPTH[bar.kind], bar.start_s))
-        lanes = _lanes(row)
+        lanes = lanes_of(row)
         free = -1.0
         for bar in ordered:
             left, right = self.x(bar.start_s), self.x(bar.end_s)
@@ -278,27 +276,6 @@ class _Canvas:
         return parts
 
 
-_COOL, _MIDDLE, _WARM = (0xBF, 0xDC, 0xF0), (0xF1, 0xF4, 0xF7), (0xF7, 0xD9, 0xBF)
-
-
-def _tints(labels: Iterable[str]) -> dict[str, str]:
-    """A light colour for each value of modes, from the smallest to the largest; one for all that are no numbers."""
-    numbers: dict[str, float] = {}
-    for label in set(labels):
-        with suppress(ValueError, IndexError):
-            numbers[label] = float(label.split()[0])
-    low, high = min(numbers.values(), default=0.0), max(numbers.values(), default=0.0)
-    if not (math.isfinite(low) and math.isfinite(high)) or low == high:
-        return {}
-    found = {}
-    for label, number in numbers.items():
-        share = 2 * (number - low) / (high - low) - 1
-        end = _WARM if share > 0 else _COOL
-        mixed = (round(m + (e - m) * abs(share)) for m, e in zip(_MIDDLE, end, strict=True))
-        found[label] = "#" + "".join(f"{part:02x}" for part in mixed)
-    return found
-
-
 _DEPTH = {
     Kind.STAY: 0,
     Kind.MODE: 1,
@@ -340,40 +317,6 @@ def _extent(bar: Bar, y: int, height: int, lane: int, lanes: int, in_unit: bool)
     high = tall * max(0.18, bar.share) if bar.kind is not Kind.WAIT else tall * 0.55
     offset = (tall - high) if bar.kind is not Kind.WAIT else tall * 0.22
     return y + 3 + lane * tall + offset, high
-
-
-def _lanes(row: Row) -> dict[int, tuple[int, int]]:
-    """Where units have a resource at the same time: which strip of how many, by identity of the bar."""
-    if row.kind is not RowKind.RESOURCE:
-        return {}
-    bars = sorted((bar for bar in row.bars if bar.kind in (Kind.CLAIM, Kind.TASK)), key=lambda bar: bar.start_s)
-    ends: list[float] = []
-    lanes: list[tuple[Bar, int]] = []
-    for bar in bars:
-        lane = next((at for at, end in enumerate(ends) if end <= bar.start_s + 1e-9), len(ends))
-        if lane == len(ends) and len(ends) >= 4:
-            lane = min(range(4), key=ends.__getitem__)
-        if lane == len(ends):
-            ends.append(0.0)
-        ends[lane] = bar.end_s
-        lanes.append((bar, lane))
-    return {id(bar): (lane, max(1, len(ends))) for bar, lane in lanes}
-
-
-def _texture(identifier: str, colour: str, which: int) -> str:
-    """The colour with stripes, dots or both: a second, a third look for one colour."""
-    marks: Sequence[str] = (
-        '<path d="M0 0l6 6M-3 3l6 6M3-3l6 6" stroke="#fff" stroke-width="1.4"/>',
-        '<circle cx="3" cy="3" r="1.3" fill="#fff"/>',
-        '<path d="M0 3h6" stroke="#fff" stroke-width="1.4"/>',
-        '<path d="M3 0v6" stroke="#fff" stroke-width="1.4"/>',
-        '<path d="M0 3h6M3 0v6" stroke="#fff" stroke-width="1"/>',
-    )
-    mark = marks[(which - 1) % len(marks)]
-    return (
-        f'<pattern id="{identifier}" width="6" height="6" patternUnits="userSpaceOnUse">'
-        f'<rect width="6" height="6" fill="{colour}"/>{mark}</pattern>'
-    )
 
 
 def _short(number: float) -> str:
