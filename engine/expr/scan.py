@@ -63,6 +63,7 @@ class Scanned:
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DIGITS = frozenset("0123456789")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[0-9]+,[0-9]+")
 _ONE_TIME = r"[0-9]+(?:\.[0-9]+)? ?(?:d|h|min|s|ms|us)"
@@ -155,7 +156,7 @@ class _Scanner:
             char = text[position]
             if char in "\"'":
                 position, unary = self._string(position), 0
-            elif char.isascii() and (char.isdigit() or (char == "." and text[position + 1 : position + 2].isdigit())):
+            elif char in _DIGITS or (char == "." and text[position + 1 : position + 2] in _DIGITS):
                 position, unary = self._number(position, depth), 0
             elif found := _NAME.match(text, position, end):
                 self._name(found)

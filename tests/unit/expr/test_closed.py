@@ -535,3 +535,9 @@ def test_units_give_what_plain_arithmetic_in_si_gives(case: tuple[str, tuple[str
     assume(len(text) <= 500)
     compiled = compile_expression(text, scope, unit=parse_unit(dimension))
     assert math.isclose(evaluate(compiled, environment), expected, rel_tol=1e-9, abs_tol=1e-6)
+
+
+@pytest.mark.parametrize("text", [".¹", "1.¹", "¹", "x.²"])
+def test_digits_of_other_scripts_are_no_numbers(text):
+    with pytest.raises(ExpressionError):
+        compile_expression(text, SimpleScope())
