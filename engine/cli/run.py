@@ -269,6 +269,7 @@ def _one_run(prepared: Prepared, journal: Journal, project: Project, *, as_json:
         title=f"{plan.sequence} on {plan.station}",
         size=plan.size,
         planned_s=planned_s,
+        units=len(prepared.units),
         level=project.settings.values.logging.level,
     )
     logging = project.settings.values.logging

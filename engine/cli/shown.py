@@ -49,7 +49,7 @@ def print_run(journal: JournalReader, run: RunRecord, only: UnitRecord | None) -
 def _timeline(journal: JournalReader, run: RunRecord, units: list[UnitRecord]) -> Timeline:
     from engine.present.timeline import timeline
 
-    return timeline(journal.held(run), journal.waited(run), units, run.duration_s, run.units)
+    return timeline(journal.held(run), journal.waited(run), units, run.duration_s, run.units, journal.scheduled(run))
 
 
 def _identity(journal: JournalReader, run: RunRecord, only: UnitRecord | None) -> list[list[str]]:

@@ -155,6 +155,8 @@ def timeline_text(found: Timeline) -> str:
         for one in found.usage[:MOST_WAITS]
     ]
     head = ("resource", "in use", "time", "uses", "waited for")
+    if found.plan_text:
+        lines += ["", f"  {found.plan_text}"]
     lines += ["", console.table(head, usage, right=(1, 2, 3, 4), indent="  ")]
     if found.waits:
         serial = found.gantt.serial

@@ -40,7 +40,7 @@ def run_as_json(journal: JournalReader, run: RunRecord, rows: int = ROWS, *, uni
     With `unit` only the nodes, values and waits of that unit; the counts are of the whole run.
     """
     units = journal.units(run)
-    shared = timeline(journal.held(run), journal.waited(run), units, run.duration_s, run.units)
+    shared = timeline(journal.held(run), journal.waited(run), units, run.duration_s, run.units, journal.scheduled(run))
     all_nodes = (node for node in journal.nodes(run) if unit is None or node.unit == unit)
     all_measurements = (m for m in journal.measurements(run) if unit is None or m.unit == unit)
     nodes = [node._asdict() for node, _ in zip(all_nodes, range(rows), strict=False)]

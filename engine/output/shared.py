@@ -27,7 +27,7 @@ def bench_page(
     journal: JournalReader, run: RunRecord, units: Sequence[UnitRecord], rows: Sequence[Row], with_charts: bool
 ) -> dict[str, Any]:
     """What the template shows of a run of several units."""
-    found = timeline(journal.held(run), journal.waited(run), units, run.duration_s, run.units)
+    found = timeline(journal.held(run), journal.waited(run), units, run.duration_s, run.units, journal.scheduled(run))
     serials = {unit.unit: unit.serial for unit in units}
     common = across(rows) if is_shared(rows) else []
     shown = common
@@ -47,6 +47,7 @@ def bench_page(
         "rows_left_out": len(common) - len(shown),
         "charts": _charts(common, serials, run) if with_charts else [],
         "timeline": Markup(gantt_svg(found.gantt)),  # gantt_svg() escapes every text
+        "plan_text": found.plan_text,
         "usage": found.usage,
         "waits": [_wait(wait, found) for wait in found.waits[:MOST_WAITS]],
         "waits_left_out": max(0, len(found.waits) - MOST_WAITS),

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from engine.present import values
 from engine.present.gantt import COLUMNS, Bar, Gantt, Kind, Row, RowKind, Stretch, stretch_of, thinned, union_s
-from schemas.documents import Held, Value, Waited
+from schemas.documents import Held, Scheduled, Value, Waited
 
 _KINDS = {str(kind): kind for kind in Kind}
 _AXIS = re.compile(r"([A-Za-z_]\w*)=([^,\]]*)")
@@ -75,6 +75,18 @@ class Timeline:
     """The longest first."""
     waited_s: Mapping[int, float]
     """Unit → seconds in which some node of it waited; a unit that never did is left out."""
+    planned: Scheduled | None = None
+    """In which order it was to go."""
+
+    @property
+    def plan_text(self) -> str:
+        """`planned to take 1 h 4 min, took 1 h 5 min`; empty where nothing was planned."""
+        if self.planned is None or self.planned.makespan_s is None:
+            return ""
+        bound = self.planned.lower_bound_s or 0.0
+        least = f" (no order can take less than {values.duration_text(bound)})" if bound else ""
+        took = values.duration_text(self.gantt.end_s)
+        return f"planned to take {values.duration_text(self.planned.makespan_s)}{least}, took {took}"
 
     def __bool__(self) -> bool:
         return bool(self.gantt.rows)
@@ -96,8 +108,9 @@ def timeline(
     units: Sequence[UnitStay],
     end_s: float | None = None,
     axis_units: Mapping[str, str] | None = None,
+    planned: Scheduled | None = None,
 ) -> Timeline:
-    """The timeline of a run; without rows where units shared nothing.
+    """The timeline of a run, with what was planned behind it; without rows where units shared nothing.
 
     `end_s` is the end of the run, that of the last document unless given. `axis_units` are the unit symbols of axes: a value of
     a mode that a sweep asked for is shown in the unit of its axis.
@@ -126,11 +139,26 @@ def timeline(
     by_unit = _by_unit(resources, waits, units)
     rows += [_unit_row(unit, by_unit[unit.unit], end_s, least_s) for unit in units]
     return Timeline(
-        Gantt(tuple(rows), end_s, {unit.unit: unit.serial for unit in units}),
+        Gantt(tuple(rows), end_s, {unit.unit: unit.serial for unit in units}, _behind(planned, rows, units)),
         _usage(resources, waits, end_s),
         _waits(waits),
         waited_of(waits),
+        planned,
     )
+
+
+def _behind(planned: Scheduled | None, rows: Sequence[Row], units: Iterable[UnitStay]) -> tuple[Row, ...]:
+    """What was planned for the rows that are shown, by their names."""
+    if planned is None:
+        return ()
+    kinds = {row.name: row.kind for row in rows}
+    serials = {unit.unit: unit.serial for unit in units}
+    bars: dict[str, dict[tuple[float, float], Bar]] = {}
+    for resource, unit, start_s, end_s in planned.bars:
+        for name in (resource, serials.get(unit, "")):
+            if name in kinds and end_s > start_s:
+                bars.setdefault(name, {})[start_s, end_s] = Bar(start_s, end_s, unit, Kind.TASK)
+    return tuple(Row(name, kinds[name], tuple(found[at] for at in sorted(found))) for name, found in bars.items())
 
 
 def waited_of(waits: Iterable[Waited]) -> dict[int, float]:

@@ -29,7 +29,7 @@ from engine.store.records import (
     UnitRecord,
 )
 from engine.store.runs import RunCatalogue, tally_of
-from schemas.documents import Held, Level, Outcome, Tally, Value, Verdict, Waited
+from schemas.documents import Held, Level, Outcome, Scheduled, Tally, Value, Verdict, Waited
 
 NUMBER_MASK = (1 << SEQUENCE_BITS) - 1
 
@@ -161,6 +161,13 @@ class JournalReader(RunCatalogue):
             document = json.loads(data)
             document["resource"], document["kind"] = intern(document["resource"]), intern(document["kind"])
             yield Held(**document)
+
+    def scheduled(self, run: RunRecord) -> Scheduled | None:
+        """In which order units were to share the bench; None for a run of one unit."""
+        for (data,) in self._stream(EVENT_DATA, (*_span(run), "Scheduled")):
+            document = json.loads(data)
+            return Scheduled(**{**document, "bars": [tuple(bar) for bar in document["bars"]]})
+        return None
 
     def waited(self, run: RunRecord) -> Iterator[Waited]:
         """Who could not start because of whom, in the order in which they could."""

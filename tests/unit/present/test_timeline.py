@@ -272,3 +272,17 @@ class TestPicture:
     def test_a_bar_of_no_length_is_still_drawn(self) -> None:
         rows = (Row("dmm", RowKind.RESOURCE, (Bar(1.0, 1.0, 0, Kind.CLAIM),)),)
         ElementTree.fromstring(gantt_svg(Gantt(rows, 2.0, {0: "X"})))
+
+
+def test_what_was_planned_stands_behind_what_happened():
+    from schemas.documents import Held, Scheduled
+
+    class Stay:
+        unit, serial, site, started_s, finished_s, outcome = 0, "LDO1", "A", 0.0, 10.0, None
+
+    planned = Scheduled(0.0, "plan", 9.0, 8.0, [("dmm", 0, 1.0, 2.0), ("dmm", 0, 1.0, 2.0), ("psu", 0, 0.0, 9.0)])
+    found = timeline([Held(0, "dmm", "claim", "steps/v", 2.0, 3.0)], [], [Stay()], 10.0, None, planned)
+    behind = {row.name: [(bar.start_s, bar.end_s) for bar in row.bars] for row in found.gantt.behind}
+    assert behind["dmm"] == [(1.0, 2.0)]
+    assert behind["LDO1"] == [(0.0, 9.0), (1.0, 2.0)]
+    assert found.plan_text == "planned to take 9 s (no order can take less than 8 s), took 10 s"
