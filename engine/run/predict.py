@@ -46,6 +46,7 @@ def predict(prepared: Prepared) -> Prediction:
         listeners=[sums],
         run_id="prediction",
         python=unknown_result,
+        exclusive=False,
     )
     nodes = tuple(
         NodeEstimate(node, sums.verbs[node][0], int(count), total, sums.verbs[node][1])

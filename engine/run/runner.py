@@ -25,6 +25,7 @@ from engine.plan.compile import Wish, compile_plan
 from engine.plan.mocks import resolve_mocks
 from engine.plan.model import Plan, PythonAction
 from engine.plan.walk import axis_units
+from engine.run.in_use import held
 from engine.run.memory import calm_garbage_collector
 from engine.run.plugins import call_plugin
 from engine.run.provenance import environment
@@ -150,11 +151,12 @@ def run(
     run_id: str | None = None,
     ordering: Ordering | None = None,
     python: Callable[[PythonAction, dict[str, Any]], Any] = call_plugin,
+    exclusive: bool = True,
 ) -> RunSummary:
     """Carry a prepared run through. Recorded in `journal`, or in `recorder`, or only heard by `listeners`.
 
     `ordering` says in which order several units share the bench; without it, who asks first is served first. `python` calls
-    code of the project.
+    code of the project. `exclusive`: no other run may have these instruments meanwhile.
 
     Raises StoreError where nothing could be recorded at all; what goes wrong later is the run's outcome.
     """
@@ -170,7 +172,11 @@ def run(
     steering = control if control is not None else Control(prepared.request.cleanup_timeout_s)
     facts = environment(prepared.root) if journal is not None else {}
     try:
-        with interruptible(steering), calm_garbage_collector():
+        with (
+            held(plan.instruments if exclusive else {}, own_id),
+            interruptible(steering),
+            calm_garbage_collector(),
+        ):
             return _Execution(prepared, clock, kept, listeners, steering, own_id, facts, ordering, python).carry_out()
     finally:
         clock.close()
