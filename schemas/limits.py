@@ -5,8 +5,6 @@ Bounds stay as written here: their unit is the unit of what they judge, which is
 
 from __future__ import annotations
 
-import re
-import warnings
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -14,25 +12,24 @@ from pydantic_core import PydanticCustomError
 
 from schemas.base import Identifier, Model, Value
 from schemas.expression import BareExpression
+from schemas.patterns import LONGEST_PATTERN, PatternError, check
 
 
 def _regex(value: str) -> str:
-    if len(value) > 500:
-        raise PydanticCustomError("regex", "a pattern may have at most 500 characters")
+    if len(value) > LONGEST_PATTERN:
+        raise PydanticCustomError("regex", "a pattern may have at most {most} characters", {"most": LONGEST_PATTERN})
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what a later Python may read differently
-            re.compile(value)
-    except re.error as error:
-        context: dict[str, Any] = {"why": error.msg}
-        if error.pos is not None:
-            context |= {"start": error.pos, "end": error.pos + 1}
+        check(value)
+    except PatternError as error:
+        context: dict[str, Any] = {"why": error.message}
+        if error.at is not None:
+            context |= {"start": error.at, "end": error.at + 1}
         raise PydanticCustomError("regex", "this pattern cannot be read: {why}", context) from None
     return value
 
 
 Regex = Annotated[str, AfterValidator(_regex)]
-"""A regular expression in Python's dialect."""
+"""A regular expression in Python's dialect; a match may take a second."""
 
 Point = Annotated[list[Value], Field(min_length=2, max_length=2)]
 

@@ -6,7 +6,6 @@ errors. Were state kept anywhere else, a write could go past it and the next one
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 
 from engine.bench.access import Access, prepare_access, put_back_order
@@ -17,11 +16,14 @@ from engine.bench.state import InstanceState, Key
 from engine.core.bench import InstrumentSpec, PropertyValue, SafeValue
 from engine.core.errors import ConnectionFailed, GuardViolation, InstrumentError, UsageError
 from engine.core.session import Session
+from schemas.patterns import Pattern, TooSlow
 
 Log = Callable[[str, str, str], None]
 """(level, message, instrument)."""
 MOST_PASSES = 3
 """Rounds of putting back: what is put back may disturb what was put back before it."""
+LONGEST_SEARCHED = 10_000
+"""Characters of a reply in which a pattern is looked for."""
 MOST_ERRORS = 20
 """Errors taken from the queue at once: a broken instrument may never answer that there are no more."""
 
@@ -44,7 +46,7 @@ class Instrument:
         self._warned: set[Key] = set()
         self._order = put_back_order(spec)
         self._channels = frozenset(self.channel(channel) for channel in spec.channels)
-        self._error_ok = re.compile(spec.error_ok).search if spec.error_ok is not None else None
+        self._error_ok = Pattern(spec.error_ok).search if spec.error_ok is not None else None
         for channel in spec.channels:
             for name in spec.properties:
                 access = self.access(self.channel(channel), name)
@@ -75,7 +77,13 @@ class Instrument:
             raise
         except InstrumentError as error:
             raise ConnectionFailed(f"{self.name} did not say who it is: {error.message}", error.help) from error
-        if re.search(expected, self.identity) is None:
+        try:
+            found = Pattern(expected).search(self.identity[:LONGEST_SEARCHED])
+        except TooSlow as error:
+            raise ConnectionFailed(
+                f"{self.name}: {error} in `{printable(self.identity)}`", "simplify `identify` in the driver"
+            ) from None
+        if found is None:
             at = f" at {self.address}" if self.address else ""
             raise ConnectionFailed(
                 f"{self.name}: `{printable(self.identity)}` answered{at}, "
@@ -275,8 +283,13 @@ class Instrument:
             return found
         for _ in range(MOST_ERRORS):
             reply = self.ask(query)
-            if ok is None or ok(reply) is not None:
-                return found
+            try:
+                if ok is None or ok(reply[:LONGEST_SEARCHED]) is not None:
+                    return found
+            except TooSlow as error:
+                raise InstrumentError(
+                    f"{self.name}: {error} in `{printable(reply)}`", "simplify `errors: ok` in the driver"
+                ) from None
             found.append(printable(reply.strip()))
         found.append("and more")
         return found

@@ -7,11 +7,11 @@ the same shares in another order give other bounds.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.verdict.criterion import Band, Equals, Exclusive, LimitError, Matches, OneOf, Scalar
+from schemas.patterns import Pattern, PatternError, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +147,10 @@ def one_of(values: Sequence[Scalar]) -> OneOf:
 def matches(pattern: str) -> Matches:
     """A text that this pattern matches as a whole; raises LimitError for a pattern that cannot be read."""
     try:
-        return Matches(re.compile(pattern))
-    except (re.error, RecursionError, OverflowError) as error:
+        check(pattern)
+    except PatternError as error:
         raise LimitError(f"the pattern {pattern!r} cannot be read: {error}") from None
+    return Matches(Pattern(pattern))
 
 
 def _comparable(value: Scalar) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -24,6 +23,7 @@ from engine.verdict.judge import (
     pattern_judge,
 )
 from schemas.documents import Verdict
+from schemas.patterns import Pattern, TooSlow
 from schemas.quantity import format_quantity
 
 Scalar = float | str | bool
@@ -209,7 +209,7 @@ class Equals:
 class Matches:
     """A text that a pattern matches as a whole."""
 
-    pattern: re.Pattern[str]
+    pattern: Pattern
     judge: Judge = field(init=False, repr=False, compare=False)
     low: ClassVar[None] = None
     high: ClassVar[None] = None
@@ -225,8 +225,11 @@ class Matches:
             return f"{_word(value, unit)} is not a text"
         if len(value) > LONGEST_TEXT:
             return f"the text has {len(value)} characters; more than {LONGEST_TEXT} are not matched"
-        if self.judge(value).verdict is Verdict.PASS:
-            return ""
+        try:
+            if self.pattern.fullmatch(value) is not None:
+                return ""
+        except TooSlow as error:
+            return f"{_word(value, unit)}: {error}"
         return f"{_word(value, unit)} does not match {self.pattern.pattern}"
 
     def as_dict(self) -> dict[str, Any]:

@@ -7,12 +7,12 @@ good part. Judging is on the hot path of every measurement, so each criterion ge
 from __future__ import annotations
 
 import math
-import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from schemas.documents import Verdict
+from schemas.patterns import Pattern, TooSlow
 
 LONGEST_TEXT = 10_000
 """A longer text is not matched against a pattern; it fails."""
@@ -103,13 +103,16 @@ def membership_judge(allowed: Iterable[float | str | bool]) -> Judge:
     return judge
 
 
-def pattern_judge(pattern: re.Pattern[str]) -> Judge:
-    """Judge texts by whether `pattern` matches all of them."""
+def pattern_judge(pattern: Pattern) -> Judge:
+    """Judge texts by whether `pattern` matches all of them; where that cannot be found out in time they fail."""
     fullmatch = pattern.fullmatch
 
     def judge(value: Any) -> Judgement:
-        if isinstance(value, str) and len(value) <= LONGEST_TEXT and fullmatch(value) is not None:
-            return PASSED
-        return FAILED
+        if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+            return FAILED
+        try:
+            return PASSED if fullmatch(value) is not None else FAILED
+        except TooSlow:
+            return FAILED
 
     return judge

@@ -209,3 +209,10 @@ def test_lowering_the_upper_corridor_never_turns_a_fail_into_a_pass(
     loose = mask([(0, 5 - less), (10, 5 - less)], None).judge(values, along).verdict
     tight = mask([(0, 5 - more), (10, 5 - more)], None).judge(values, along).verdict
     assert loose is not Verdict.FAIL or tight is Verdict.FAIL
+
+
+def test_a_pattern_that_would_take_for_ever_fails_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.patterns.TIMEOUT_S", 0.05)
+    limit = matches(r"(x+x+)+y")
+    assert limit.judge("x" * 4000).verdict is Verdict.FAIL
+    assert "took longer than" in limit.explain("x" * 4000)
