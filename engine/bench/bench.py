@@ -7,9 +7,11 @@ is spoken to only through here; otherwise neither its guards nor what is known o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import nan
 
 from engine.bench.access import Access
 from engine.bench.commands import is_plain, printable
+from engine.bench.decode import SCPI_INFINITY, overrange_of
 from engine.bench.instrument import Instrument, Log
 from engine.bench.readers import Reader
 from engine.bench.safe import make_safe
@@ -182,10 +184,22 @@ class InstrumentBench:
 
     def _reader(self, unit: int, target: Target) -> Reader:
         if target in self._mocks:
-            value = self._mocks[target]
+            value = self._mocked(target)
             return lambda: value
         instrument, access = self._access(unit, target)
         return instrument.reader(access)
+
+    def _mocked(self, target: Target) -> PropertyValue:
+        """What stands for a reading; over range it is none, as if the instrument had said it."""
+        value = self._mocks[target]
+        spec = self._specs.get(target.instrument)
+        prop = spec.properties.get(target.property) if spec is not None else None
+        overrange = SCPI_INFINITY if prop is None else overrange_of(prop)
+        if isinstance(value, float | int) and not isinstance(value, bool):
+            return value if -overrange < value < overrange else nan
+        if isinstance(value, list):
+            return [item if -overrange < item < overrange else nan for item in value]
+        return value
 
     def apply(self, unit: int, target: Target, value: PropertyValue, *, force: bool = False) -> bool:
         instrument, access = self._access(unit, target)

@@ -37,9 +37,12 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, array | tuple):
         return list(value)
-    for base in (float, int, str, list, dict):
-        if isinstance(value, base):
-            return plain(base.__str__(value) if base is str else base(value))
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float | int):
+        return plain(float(value) if isinstance(value, float) else int(value))
+    if isinstance(value, list | dict):
+        return list(value) if isinstance(value, list) else dict(value)
     return f"{value}"[:LONGEST_TEXT]
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from typing import Any
 
-from engine.core.errors import UnreadableReply
+from engine.bench.decode import parse_number
+from engine.bench.instrument import LONGEST_SEARCHED
+from engine.core.errors import StepError, UnreadableReply
 from engine.dispatch.actions.derive import judge
 from engine.dispatch.step import Step
 from engine.dispatch.values import to_json
 from engine.plan.model import CommandAction, QueryAction
+from schemas.patterns import Pattern, TooSlow
 
 
 def command(step: Step, action: CommandAction) -> Generator[Any, Any, None]:
@@ -26,7 +28,12 @@ def query(step: Step, action: QueryAction) -> Generator[Any, Any, None]:
     reply: str = yield from step.call(action.instrument, step.bench.query, step.index, action.instrument, text)
     found = None
     if action.expect is not None:
-        found = re.search(action.expect, reply)
+        try:
+            found = Pattern(action.expect).search(reply[:LONGEST_SEARCHED])
+        except TooSlow as error:
+            raise StepError(
+                f"{error}, in the reply {reply[:60]!r} of `{action.instrument}`", "simplify the pattern"
+            ) from None
         if found is None:
             step.message = (
                 f"`{action.instrument}` replied {reply!r} to {text!r}, in which `{action.expect}` is not found"
@@ -60,7 +67,7 @@ def query(step: Step, action: QueryAction) -> Generator[Any, Any, None]:
 
 def _number(reply: str, instrument: str, text: str) -> float:
     try:
-        return float(reply)
+        return parse_number(reply)
     except (TypeError, ValueError):
         raise UnreadableReply(
             f"`{instrument}` replied {reply!r} to {text!r}, which is not a number",

@@ -262,3 +262,39 @@ def test_a_raw_query_returns_its_reply_and_an_abort_reaches_the_session(fake: Si
     rig.psu.failing = {"*OPT?"}
     with pytest.raises(ReplyTimeout):
         rig.bench.query(0, "psu", "*OPT?")
+
+
+@pytest.mark.parametrize(("mock", "overrange"), [(1e9, 1e9), (-2e9, 1e9), (9.9e37, None), (float("inf"), None)])
+def test_a_mock_over_range_is_no_reading(fake: SimpleNamespace, mock: float, overrange: float | None) -> None:
+    rig = fake.rig(fake.spec("psu", fake.prop("volt", overrange=overrange)), mocks={VOLTAGE: mock})
+    assert math.isnan(rig.bench.read(0, VOLTAGE))
+
+
+def test_a_block_of_mocks_has_no_reading_where_one_is_over_range(fake: SimpleNamespace) -> None:
+    rig = fake.rig(fake.spec("psu", fake.prop("volt", type="array", format="csv")), mocks={VOLTAGE: [1.0, 9.9e37]})
+    first, second = rig.bench.read(0, VOLTAGE)
+    assert first == 1.0
+    assert math.isnan(second)
+
+
+def test_an_identity_that_takes_for_ever_to_check_is_a_failed_connection(
+    fake: SimpleNamespace, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("schemas.patterns.TIMEOUT_S", 0.05)
+    rig = fake.rig(
+        fake.spec(identify="(x+x+)+y"),
+        prepare=lambda session: session.state.update({"*IDN": "x" * 4000}),
+        opened=False,
+    )
+    with pytest.raises(ConnectionFailed, match="took longer than"):
+        rig.bench.open_all()
+
+
+def test_an_error_that_takes_for_ever_to_check_is_an_error(fake: SimpleNamespace, monkeypatch: Any) -> None:
+    rig = fake.rig(
+        fake.spec(error_query="ERR?", error_ok="(x+x+)+y"), prepare=lambda s: s.scripted.update({"ERR?": ["xxy"]})
+    )
+    monkeypatch.setattr("schemas.patterns.TIMEOUT_S", 0.05)
+    rig.psu.scripted["ERR?"] = ["x" * 4000]
+    with pytest.raises(InstrumentError, match="took longer than"):
+        rig.bench.check_errors(0, "psu")
