@@ -36,6 +36,8 @@ _CONSTRUCTS: Final = {
 _LIVE_HELP: Final = (
     "a live reading `role.property` is possible in `until`, `while`, `check`, `wait`, monitors and interlocks"
 )
+_SWITCHES: Final = {"on": "true", "off": "false", "yes": "true", "no": "false", "True": "true", "False": "false"}
+_ITERATION_HELP: Final = "`iteration`, the number of the round, exists inside a `repeat` only"
 Names = frozenset[str]
 _NOTHING: Final[Names] = frozenset()
 
@@ -58,7 +60,14 @@ class Checker:
         self.scanned = scanned
         self.scope = scope
         self.names: set[str] = set()
+        self._read_here: set[str] = set()
+        self._asked: set[str] = set()
         self.live: dict[str, tuple[str, str, str]] = {}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The slots read, but for those of which `is_nan` asks whether there is a reading."""
+        return frozenset(self._read_here - self._asked)
 
     def error(self, code: str, message: str, help: str, node: ast.expr) -> ExpressionError:
         """An error about one node."""
@@ -137,6 +146,7 @@ class Checker:
 
     def _read(self, symbol: Symbol, start: int, end: int) -> Term:
         self.names.add(symbol.slot)
+        self._read_here.add(symbol.slot)
         return Term(symbol.type.kind, symbol.type.unit, _slot(symbol.slot, start, end), start, end)
 
     def _reading(self, name: str, start: int, end: int) -> Symbol | None:
@@ -157,10 +167,14 @@ class Checker:
             return ExpressionError("X001", f"`{name}` is a function", f"write `{usage}`", start, end)
         if name in ("nan", "inf", "NaN", "Infinity"):
             return ExpressionError("X001", f"`{name}` cannot be written", "ask with `is_nan(x)`", start, end)
+        if name in _SWITCHES:
+            return ExpressionError("X001", f"unknown name `{name}`", f"write `{_SWITCHES[name]}`", start, end)
         known = sorted(self.scope.names())
         help = "no names are in scope here"
         if near := did_you_mean(name, known):
             help = near
+        elif name == "iteration":
+            help = _ITERATION_HELP
         elif "." in name:
             help = _LIVE_HELP
         elif known:
@@ -221,8 +235,20 @@ class Checker:
             )
         if any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
             raise ExpressionError("X004", "`is` is not supported", "write `==`", start, end)
+        if len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+            self._switched(node)
         terms = [self.check(item, guarded) for item in (node.left, *node.comparators)]
         return chained(terms, node.ops, start, end)
+
+    def _switched(self, node: ast.Compare) -> None:
+        """`go == on`: the words of files for true and false are none here."""
+        equal = isinstance(node.ops[0], ast.Eq)
+        for one, other in ((node.comparators[0], node.left), (node.left, node.comparators[0])):
+            word, name = dotted(one), dotted(other)
+            if word in _SWITCHES and name and name not in _SWITCHES and self.scope.lookup(word) is None:
+                plain = name if (_SWITCHES[word] == "true") is equal else f"not {name}"
+                help = f"write `{plain}`, or `{_SWITCHES[word]}` for `{word}`"
+                raise self.error("X001", f"unknown name `{word}`", help, one)
 
     # ------------------------------------------------------------ calls and indexing
 
@@ -247,7 +273,12 @@ class Checker:
         if not function.least <= len(node.args) <= function.most:
             message = f"`{name}` does not take {len(node.args)} argument{'' if len(node.args) == 1 else 's'}"
             raise ExpressionError("X007", message, f"write `{function.usage}`", start, end)
-        return function.rule(Site(name, tuple(self.check(item, guarded) for item in node.args), start, end))
+        around, self._read_here = self._read_here, set()
+        arguments = tuple(self.check(item, guarded) for item in node.args)
+        if name == "is_nan":
+            self._asked |= self._read_here
+        self._read_here |= around
+        return function.rule(Site(name, arguments, start, end))
 
     def _of_name(self, function: str, node: ast.Call, start: int, end: int) -> Term:
         name = dotted(node.args[0]) if len(node.args) == 1 else None

@@ -60,6 +60,7 @@ def compile_expression(
         tuple(checker.live.values()),
         function,
         None,
+        checker.needs,
         _inner(code),
     )
     if checker.names or numpy:

@@ -107,5 +107,7 @@ class Compiled:
     fn: Callable[[Mapping[str, Any]], Any] = field(repr=False, compare=False)
     constant: Any = None
     """The value when it depends on nothing, else None."""
+    needs: frozenset[str] = frozenset()
+    """The slots whose reading must be there: those read, but for those of which `is_nan` asks."""
     code: CodeType | None = field(default=None, repr=False, compare=False)
     """The code object whose columns are offsets in `text`, by which a failure is located."""

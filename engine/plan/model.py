@@ -52,6 +52,8 @@ class Formula:
     names: frozenset[str] = frozenset()
     """The slots it reads."""
     span: Span | None = None
+    needs: frozenset[str] = frozenset()
+    """The slots whose reading must be there for what is judged: those read, but for those of which `is_nan` asks."""
 
     def value(self, environment: Environment) -> Any:
         """The value, with series so far made arrays; live readings must already be in their slots."""

@@ -103,6 +103,23 @@ class Values:
             )
 
     def _formula(self, compiled: Compiled, scope: Scope, path: Path) -> Formula:
+        live, series = self._needed(compiled, scope)
+        return Formula(
+            compiled.text,
+            compiled.fn,
+            partial(_explain, compiled, self.frame),
+            compiled.type,
+            live,
+            series,
+            compiled.names,
+            self.file.at(path),
+            compiled.needs,
+        )
+
+    def _needed(
+        self, compiled: Compiled | CompiledTemplate, scope: Scope
+    ) -> tuple[tuple[LiveReading, ...], tuple[tuple[str, str], ...]]:
+        """What is read and what is collected before it is evaluated; asks for the changes of axes it depends on."""
         for slot in compiled.names:
             if slot.startswith("changed:"):
                 axis = scope.entries.get(slot.removeprefix("changed:"))
@@ -114,16 +131,7 @@ class Values:
             for role, prop, slot in compiled.live
             if (role, prop) in self.live_targets  # else the role is not bound, which has been told
         )
-        return Formula(
-            compiled.text,
-            compiled.fn,
-            partial(_explain, compiled, self.frame),
-            compiled.type,
-            live,
-            series,
-            compiled.names,
-            self.file.at(path),
-        )
+        return live, series
 
     def folded(self, formula: Formula) -> tuple[bool, Any]:
         """(True, its value) where everything it reads is known now."""
@@ -197,13 +205,14 @@ class Values:
         except ExpressionError as error:
             self._expression_problem(error, raw, path, 0)
             return None
+        live, series = self._needed(compiled, scope)
         return Formula(
             raw,
             compiled.fn,
             partial(_explain_template, compiled, self.frame),
             Type(Kind.TEXT, None),
-            (),
-            (),
+            live,
+            series,
             frozenset(compiled.names),
             self.file.at(path),
         )

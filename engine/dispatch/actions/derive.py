@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Generator
+from functools import lru_cache
 from typing import Any
 
 from engine.dispatch.step import Step
@@ -14,19 +17,56 @@ from schemas.documents import Measured, Verdict
 def compute(step: Step, action: ComputeAction) -> Generator[Any, Any, None]:
     """Derive, judge and record a value."""
     value = number = yield from step.evaluate(action.formula)
-    if type(value) is not float and not (hasattr(value, "ndim") and value.ndim):
+    if missing := unread(step, action.formula):
+        number = nothing_of(value)
+    elif type(value) is not float and not (hasattr(value, "ndim") and value.ndim):
         number = plain(value)
     step.bind(action.binding, number)
     step.record(action.binding.name, number, action.unit, action.limit, "compute")
+    if missing and step.message:
+        step.message = f"{step.message}; {missing}"
 
 
 def check(step: Step, action: CheckAction) -> Generator[Any, Any, None]:
     """A judged condition; what is not plainly true fails."""
     value = yield from step.evaluate(action.formula)
     holds = value is True or (hasattr(value, "ndim") and value.ndim == 0 and value.dtype == bool and bool(value))
-    if not holds:
+    missing = unread(step, action.formula)
+    if missing:
+        holds = False
+        step.message = f"{missing}; {step.text(action.message)}" if action.message else missing
+    elif not holds:
         step.message = step.text(action.message) or f"`{action.formula.text}` does not hold"
-    judge(step, holds, "check", '{"kind":"check"}')
+    judge(step, holds, "check", _as_limit(action.formula.text))
+
+
+@lru_cache(maxsize=1024)
+def _as_limit(condition: str) -> str:
+    return json.dumps({"kind": "check", "condition": condition}, ensure_ascii=False)
+
+
+def unread(step: Step, formula: Formula) -> str:
+    """`no reading: `over``, for values that a formula reads and that are none; empty where all are there.
+
+    NaN makes no comparison true, so that `not over > 3 V` would hold of a reading that never was.
+    """
+    env = step.env
+    slots = [slot for slot in formula.needs if slot in env and _is_nothing(env[slot])]
+    if not slots:
+        return ""
+    names = sorted(slot.partition("~")[0].partition("@")[0] for slot in slots)
+    return f"no reading: {', '.join(f'`{name}`' for name in names)}"
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def nothing_of(value: Any) -> Any:
+    """What stands for a value that could not be worked out: NaN for numbers, nothing for states and texts."""
+    if hasattr(value, "ndim") and value.ndim:
+        return value * math.nan if value.dtype.kind in "fiu" else None
+    return math.nan if isinstance(plain(value), float) else None
 
 
 def judge(step: Step, holds: bool, source: str, limit: str, value: str | bool | None = None) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from dataclasses import replace
 
 import numpy
 import pytest
@@ -361,3 +363,67 @@ def test_a_limit_sees_the_attempt_and_outcome_of_the_step_it_judges(build, dsl):
     run = dsl.run(dsl.plan(steps), dsl.Bench(values={"dmm.volts": 0.0}))
     assert limit.seen == [(1, 5.0, "fail"), (2, 5.0, "fail")]
     assert run.end("b").attempt == 2
+
+
+@pytest.mark.parametrize("reply", ["9.9E37", "-9.91e37", "1e400", "nan"])
+def test_a_reply_over_range_is_no_reading_and_fails(build, dsl, reply):
+    asked = query(build, binding=Binding("r", "r"), unit=VOLT, limit=dsl.between(0, None))
+    run = dsl.run(dsl.plan([asked]), dsl.Bench(values={"dmm:MEAS?": reply}))
+    assert run.outcome is Outcome.FAIL
+    assert "no reading" in run.end("q").message
+
+
+@pytest.mark.parametrize("reply", ["1_000", "١٢", "3,3", "3.3 V", ""])
+def test_a_reply_that_only_python_calls_a_number_is_an_error(build, dsl, reply):
+    asked = query(build, binding=Binding("r", "r"), unit=VOLT, limit=dsl.between(0, None))
+    run = dsl.run(dsl.plan([asked]), dsl.Bench(values={"dmm:MEAS?": reply}))
+    assert run.end("q").outcome is Outcome.ERROR
+    assert "is not a number" in run.end("q").message
+
+
+def test_a_reply_that_takes_for_ever_to_search_is_an_error(build, dsl, monkeypatch):
+    monkeypatch.setattr("schemas.patterns.TIMEOUT_S", 0.05)
+    run = dsl.run(dsl.plan([query(build, expect="(x+x+)+y")]), dsl.Bench(values={"dmm:MEAS?": "x" * 4000}))
+    assert run.end("q").outcome is Outcome.ERROR
+    assert "took longer than" in run.end("q").message
+
+
+def reading(dsl, text, *names, live=()):
+    """A formula that does not ask whether these have a reading."""
+    return replace(dsl.formula(text, *live), needs=frozenset(names))
+
+
+def test_a_check_of_what_has_no_reading_fails_whatever_it_asks(build, dsl):
+    bench = dsl.Bench(values={"dmm.volts": math.nan})
+    steps = [
+        build.measure("over"),
+        build.check(reading(dsl, "not over > 30", "over"), id="a"),
+        build.check(reading(dsl, "not over > 30 or over != over"), id="asks"),
+        build.check(reading(dsl, "not dmm_volts > 30", "dmm_volts", live=("dmm.volts",)), id="live"),
+        build.check(reading(dsl, "not over > 30", "over"), message="too hot", id="own words"),
+    ]
+    run = dsl.run(dsl.plan(steps), bench)
+    assert [run.end(id).outcome for id in ("a", "asks", "live")] == [Outcome.FAIL, Outcome.PASS, Outcome.FAIL]
+    assert run.end("a").message == "no reading: `over`"
+    assert run.end("own words").message == "no reading: `over`; too hot"
+
+
+@pytest.mark.parametrize(("text", "limit"), [("1.0 if over > 30 else 0.0", (None, 0.5)), ("over ** 0", (0.5, 2.0))])
+def test_what_is_computed_of_no_reading_is_none_itself(build, dsl, text, limit):
+    bench = dsl.Bench(values={"dmm.volts": math.nan})
+    steps = [build.measure("over"), build.compute("c", reading(dsl, text, "over"), dsl.between(*limit))]
+    run = dsl.run(dsl.plan(steps), bench)
+    assert math.isnan(run.values("c")[0])
+    assert run.end("c").message == "`c`: no reading (NaN); no reading: `over`"
+
+
+def test_a_state_computed_of_no_reading_is_not_green_later(build, dsl):
+    bench = dsl.Bench(values={"dmm.volts": math.nan})
+    steps = [
+        build.measure("over"),
+        build.compute("hot", reading(dsl, "over > 30", "over")),
+        build.check(reading(dsl, "not hot", "hot")),
+    ]
+    run = dsl.run(dsl.plan(steps), bench)
+    assert run.values("hot") == [None]
+    assert run.end("check").message == "no reading: `hot`"

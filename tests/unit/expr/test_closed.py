@@ -541,3 +541,40 @@ def test_units_give_what_plain_arithmetic_in_si_gives(case: tuple[str, tuple[str
 def test_digits_of_other_scripts_are_no_numbers(text):
     with pytest.raises(ExpressionError):
         compile_expression(text, SimpleScope())
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        ("v > 3", {"v"}),
+        ("not v > 3 V and n < 4", {"v", "n"}),
+        ("is_nan(v)", set()),
+        ("is_nan(v) or v > 3", set()),
+        ("is_nan(v / n) or bad > 3", {"bad"}),
+        ("abs(v) > 3 or is_nan(n)", {"v"}),
+        ("defined(v)", set()),
+        ("defined(v) and v > 3", {"v"}),
+        ("psu.voltage > 3", {"live:psu.voltage"}),
+    ],
+)
+def test_an_expression_knows_which_readings_it_takes_for_granted(
+    scope: SimpleScope, text: str, needs: set[str]
+) -> None:
+    assert compile_expression(text, scope).needs == needs
+
+
+@pytest.mark.parametrize(
+    ("text", "help"),
+    [
+        ("ok == on", "write `ok`, or `true` for `on`"),
+        ("ok == off", "write `not ok`, or `false` for `off`"),
+        ("on != ok", "write `not ok`, or `true` for `on`"),
+        ("ok and on", "write `true`"),
+        ("iteration > 3", "`iteration`, the number of the round, exists inside a `repeat` only"),
+    ],
+)
+def test_words_of_files_and_of_loops_say_what_to_write(scope: SimpleScope, text: str, help: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression(text, scope)
+    assert caught.value.message.startswith("unknown name")
+    assert caught.value.help == help

@@ -197,3 +197,19 @@ steps:
     )
     action: Any = nodes(plan)["steps/sweep#1"].action
     assert list(action.changed) == [("t", "changed:t")]
+
+
+def test_the_values_so_far_are_collected_for_a_text_as_well(compiled: Compile, nodes: Nodes) -> None:
+    text = FLAT.replace(
+        "limit: none}\n      - {measure: iout",
+        "limit: none}\n      - log: 'so far {{ series(vout) }}'\n      - {measure: iout",
+    )
+    found = nodes(compiled(text))
+    action: Any = (
+        found["steps/log#1"].action
+        if "steps/log#1" in found
+        else next(node.action for node in found.values() if node.verb == "log")
+    )
+    assert action.text.series == (("vout@1", "vout@1!"),)
+    assert slots_of(found["steps/sweep#1"]).accumulators == {"vout@1": ("vout", False)}
+    assert action.text.value({"vout@1": [1.5, 2.0]}) == "so far 1.5, 2"
