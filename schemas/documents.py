@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Verdict(StrEnum):
@@ -170,6 +170,8 @@ class Measured:
     """Kept with the run and never judged (`record`)."""
     json_value: str = ""
     """A diagnostic, or a series, as JSON."""
+    final: ClassVar[bool] = True
+    """A result, as far as is known when it is measured; `Discarded` takes it back."""
 
 
 @dataclass(slots=True)
@@ -283,7 +285,7 @@ class Waited:
 
 @dataclass(slots=True)
 class Tally:
-    """How many values were judged how."""
+    """How many values were judged how; a loop that failed for a reason of its own is counted with them."""
 
     passed: int = 0
     marginal: int = 0

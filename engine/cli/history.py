@@ -216,6 +216,9 @@ def export(
 ) -> None:
     """Write every measured value of a run, in a stable order: two equal runs give the same bytes.
 
+    Rows whose `final` is false were given up for another attempt and are no results. In csv a text that a spreadsheet would
+    run as a formula, such as the serial =A1, is written after an apostrophe ('=A1); jsonl has every text as it is.
+
     \b
     Examples:
       benchwright export latest > rows.csv

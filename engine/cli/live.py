@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Self
 from engine.cli import console
 from engine.cli.logfile import RANK
 from engine.cli.progress import LONGEST_SERIAL
+from engine.cli.seen import Seen
 from engine.present import values
 from engine.present.fold import axes_text
 from engine.present.gantt_text import shortened
 from engine.present.verdicts import mark
 from schemas.documents import (
+    Discarded,
     Document,
     Level,
     Logged,
@@ -36,13 +38,18 @@ if TYPE_CHECKING:
 
 _MOST_MESSAGES = 1_000
 """Messages that are printed above the view; a loop that logs must not drown the terminal."""
+_VERDICTS = tuple(Verdict)
+_INDEX = {verdict: index for index, verdict in enumerate(_VERDICTS)}
+_ERROR = len(_VERDICTS)
+_TELLS = ("check", "repeat", "sweep")
+"""Verbs that fail for a reason of their own, which is told when they end."""
 _STYLES = {"good": "green", "warn": "yellow", "bad": "red", "quiet": "dim", "busy": "cyan"}
 
 
 class _Unit:
     """What is known of one unit: it may queue, is at work at its site, is done."""
 
-    __slots__ = ("axes", "counts", "errors", "node", "number", "outcome", "reached", "serial", "site")
+    __slots__ = ("axes", "counts", "errors", "node", "number", "outcome", "reached", "seen", "serial", "site")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -54,6 +61,7 @@ class _Unit:
         self.errors = 0
         self.counts = dict.fromkeys(Verdict, 0)
         self.outcome: Outcome | None = None
+        self.seen = Seen()
 
     def start(self, document: UnitStarted) -> None:
         self.serial, self.site = document.serial, document.site
@@ -139,6 +147,8 @@ class LiveView:
             self._finished(document)  # type: ignore[arg-type]
         elif kind is Measured:
             self._measured(document)  # type: ignore[arg-type]
+        elif kind is Discarded:
+            self._discarded(document)  # type: ignore[arg-type]
         elif kind is UnitStarted:
             self._of(document.unit).start(document)  # type: ignore[union-attr,arg-type]
         elif kind is UnitFinished:
@@ -165,7 +175,22 @@ class LiveView:
         if node.outcome is Outcome.ERROR:
             self._errors += 1
             unit.errors += 1
+            unit.seen.add(node.order, node.t, _ERROR)
+        if node.outcome is Outcome.ERROR or (node.outcome is Outcome.FAIL and node.message and node.kind in _TELLS):
             self._last = f"{self._whose(unit)}{node.node}: {node.message}"
+        if not node.final:
+            unit.seen.give_up(node.node, node.attempt, node.started)
+
+    def _discarded(self, d: Discarded) -> None:
+        """What an attempt counted is taken back."""
+        unit = self._of(d.unit)
+        for kind in unit.seen.discard(d.node, d.attempt, d.order, d.size):
+            if kind == _ERROR:
+                self._errors -= 1
+                unit.errors -= 1
+            else:
+                self._counts[_VERDICTS[kind]] -= 1
+                unit.counts[_VERDICTS[kind]] -= 1
 
     def _measured(self, m: Measured) -> None:
         self._t = m.t
@@ -174,8 +199,9 @@ class LiveView:
         self._counts[m.verdict] += 1
         unit = self._of(m.unit)
         unit.counts[m.verdict] += 1
+        unit.seen.add(m.order, m.t, _INDEX[m.verdict])
         unit.axes = m.axes
-        if m.verdict is Verdict.FAIL:
+        if m.verdict is Verdict.FAIL and m.source != "check":
             shown = values.judged(m.value, m.unit_symbol, m.low, m.high, m.limit, m.margin)
             self._last = f"{self._whose(unit)}{m.name} = {shown.value}, limit {shown.limit}"
             self._last += f" at {axes_text(m.axes)}" if m.axes else ""

@@ -21,6 +21,7 @@ from engine.present.gantt_text import shortened
 from engine.present.verdicts import mark
 from schemas.documents import (
     Attached,
+    Discarded,
     Document,
     InstrumentOpened,
     Level,
@@ -153,11 +154,16 @@ class PlainLines(_Closing):
 
     def _line(self, document: Document) -> str | None:
         match document:
+            case Measured() if document.source == "check" and document.verdict is Verdict.FAIL:
+                return None  # what it was about is said at the end of its step
             case Measured():
                 self._judged.add((document.unit, document.node))
                 return None if document.diagnostic else self._measured(document)
             case NodeFinished():
                 return self._node(document)
+            case Discarded() as d:
+                text = f"{self._mark('discarded')}  attempt {d.attempt} of {d.node}: what it recorded does not count"
+                return self._at(d.t, text, d.unit)
             case Logged():
                 if RANK[document.level] < self._level:
                     return None
@@ -224,7 +230,7 @@ class PlainLines(_Closing):
         serial = self._serials.get(unit, f"unit {unit + 1}")
         return f"{t:12.3f} s  {serial}{' ' * (self._width - console.width(serial))}  {text}"
 
-    def _mark(self, what: Outcome | Verdict) -> str:
+    def _mark(self, what: Outcome | Verdict | str) -> str:
         return mark(what).text(not console.speaks_unicode(self._stream))
 
 

@@ -21,6 +21,7 @@ def print_run(journal: JournalReader, run: RunRecord, only: UnitRecord | None) -
     units = journal.units(run)
     several = len(units) > 1 and only is None
     serials = {one.unit: one.serial for one in units}
+    unfinished = {one.unit for one in units if one.outcome is None and unit in (None, one.unit)}
     name = f"{run.sequence} {run.version}".strip()
     titled = f"{run.title} ({name})" if run.title != run.sequence else name
     status = run.status
@@ -31,11 +32,11 @@ def print_run(journal: JournalReader, run: RunRecord, only: UnitRecord | None) -
     console.out(console.table(("", ""), _identity(journal, run, only)))
     found = _timeline(journal, run, units) if several else None
     sections = [
-        ("units", tables.unit_table(units, found.waited_s) if found is not None else ""),
+        ("units", tables.unit_table(units, found.waited_s, str(run.state)) if found is not None else ""),
         ("why", tables.causes_text(journal, run, table.rows, unit) if status not in ("pass", "marginal") else ""),
         ("measurements", tables.measurement_table(table, serials) if several else tables.measurement_table(table)),
         ("timeline", tables.timeline_text(found) if found is not None else ""),
-        ("steps", tables.step_table(step_rows(nodes, together=several))),
+        ("steps", tables.step_table(step_rows(nodes, together=several, unfinished=unfinished, gone=str(run.state)))),
         ("instruments", _instruments(journal, run)),
         ("files", _files(journal, run)),
         ("attached", _attached(journal, run)),
@@ -89,12 +90,13 @@ def _instruments(journal: JournalReader, run: RunRecord) -> str:
     from engine.cli import console
 
     safe = {True: "safe", False: "NOT SAFE", None: ""}
+    interrupted = run.outcome is None and str(run.state) == "interrupted"
     rows = [
         [
             console.clean(one.name + (f"@{one.site}" if one.site else "")),
             console.clean(one.identity),
             console.clean(one.driver),
-            safe[one.safe],
+            "no safe state recorded" if interrupted and not one.safe_recorded else safe[one.safe],
         ]
         for one in journal.instruments(run)
     ]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.cli import console
 from engine.present import values
 from engine.present.fold import Row, Table, axes_text
+from engine.present.names import told_apart
 from engine.present.verdicts import headline, mark
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ MOST_ROWS = 200
 MOST_CAUSES = 10
 MOST_UNITS = 60
 MOST_WAITS = 8
-_PHASES = ("setup", "steps", "cleanup", "monitors")
 
 
 def measurement_table(table: Table, serials: Mapping[int, str] | None = None) -> str:
@@ -35,26 +34,35 @@ def measurement_table(table: Table, serials: Mapping[int, str] | None = None) ->
         from engine.present.units import is_shared
 
         if is_shared(rows):
-            return _folded_table(rows, serials or {}, max(len(units), len(serials or ())))
+            folded = _folded_table(rows, serials or {}, max(len(units), len(serials or ())))
+            return folded + _given_up_text(table)
     named = serials if serials is not None and len(units) > 1 else {unit: f"unit {unit + 1}" for unit in units}
     left_out = max(0, len(rows) - MOST_ROWS)
     if left_out:
         worst = sorted(rows, key=lambda row: -mark(row.verdict).rank)[:MOST_ROWS]
         kept = set(map(id, worst))
         rows = [row for row in rows if id(row) in kept]
+    given_up = _given_up_text(table)
     if not rows:
-        return "  nothing was measured"
-    often = Counter((row.unit, row.name) for row in table.rows)
+        return f"  nothing was measured{given_up}"
+    placed = told_apart([(row.unit, row.node, row.name) for row in table.rows])
+    names = {id(row): name for row, name in zip(table.rows, placed, strict=True)}
     several = len(units) > 1
-    lines = [
-        _measurement(row, named.get(row.unit, "") if several else "", often[row.unit, row.name] > 1) for row in rows
-    ]
+    lines = [_measurement(row, named.get(row.unit, "") if several else "", names[id(row)]) for row in rows]
     head = [*(["unit"] if several else []), "verdict", "name", "value", "limit", "margin", "where"]
     shift = 1 if several else 0
     text = console.table(head, lines, right=(2 + shift, 4 + shift), indent="  ")
     if left_out:
         text += f"\n  and {console.plural(left_out, 'more row')} without a worse verdict; `benchwright export` has all"
-    return text
+    return text + given_up
+
+
+def _given_up_text(table: Table) -> str:
+    count = len(table.superseded) + table.superseded_left_out
+    if not count:
+        return ""
+    values_of = "1 value of an attempt that was" if count == 1 else f"{count:,} values of attempts that were"
+    return f"\n  {values_of} given up for another one, not counted; `benchwright export` has all"
 
 
 def _folded_table(rows: Sequence[Row], serials: Mapping[int, str], units: int) -> str:
@@ -67,7 +75,8 @@ def _folded_table(rows: Sequence[Row], serials: Mapping[int, str], units: int) -
         worst = sorted(found, key=lambda one: -mark(one.verdict).rank)[:MOST_ROWS]
         kept = set(map(id, worst))
         shown = [one for one in found if id(one) in kept]
-    often = Counter(one.name for one in found)
+    placed = told_apart([("", one.total.node, one.name) for one in found])
+    names = {id(one): name for one, name in zip(found, placed, strict=True)}
     lines = []
     for one in shown:
         said = one.total.shown()
@@ -79,7 +88,7 @@ def _folded_table(rows: Sequence[Row], serials: Mapping[int, str], units: int) -
         if most > 1 and bad:
             where += f", worst at {axes_text(place)}"
         cells = [
-            *(_placed(one.total) if often[one.name] > 1 else one.name, said.value, said.limit, said.margin),
+            *(names[id(one)], said.value, said.limit, said.margin),
             *(
                 serials.get(one.worst_unit, f"unit {one.worst_unit + 1}") if judged else "",
                 one.units_text(units),
@@ -95,8 +104,11 @@ def _folded_table(rows: Sequence[Row], serials: Mapping[int, str], units: int) -
     return text
 
 
-def unit_table(units: Sequence[UnitRecord], waited_s: Mapping[int, float]) -> str:
-    """Every unit with its verdict, those that failed first. `waited_s`: seconds each waited for others."""
+def unit_table(units: Sequence[UnitRecord], waited_s: Mapping[int, float], gone: str = "running") -> str:
+    """Every unit with its verdict, those that failed first. `waited_s`: seconds each waited for others.
+
+    What never ended is told to be `gone`.
+    """
     from engine.present.units import worst_first
 
     ordered = worst_first(units)
@@ -105,7 +117,7 @@ def unit_table(units: Sequence[UnitRecord], waited_s: Mapping[int, float]) -> st
         took = unit.finished_s - unit.started_s if unit.finished_s is not None else None
         lines.append(
             [
-                console.marked(unit.outcome or "running"),
+                console.marked(unit.outcome or gone),
                 *map(console.clean, (unit.serial, unit.site)),
                 tally_text(unit.tally) if unit.outcome is not None else "",
                 values.duration_text(took),
@@ -133,7 +145,8 @@ def results_text(journal: JournalReader, run: RunRecord, table: Table) -> str:
     if len(units) < 2:
         return measurement_table(table)
     waited = waited_of(journal.waited(run))
-    return f"{unit_table(units, waited)}\n\n{measurement_table(table, {unit.unit: unit.serial for unit in units})}"
+    serials = {unit.unit: unit.serial for unit in units}
+    return f"{unit_table(units, waited, str(run.state))}\n\n{measurement_table(table, serials)}"
 
 
 def timeline_text(found: Timeline) -> str:
@@ -193,24 +206,18 @@ def serials_text(units: Sequence[UnitRecord], most: int = 3) -> str:
     return f"{len(units):,} units, {units[0].serial} … {units[-1].serial}"
 
 
-def _measurement(row: Row, unit: str, with_place: bool) -> list[str]:
+def _measurement(row: Row, unit: str, name: str) -> list[str]:
     shown = row.shown()
     where = f"{row.count:,} points" if row.swept else axes_text(row.first.axes)
     bad = row.verdict in ("fail", "marginal")
     if row.swept and bad and row.worst is not None:
         where += f", worst at {axes_text(row.worst.axes)}"
-    cells = [_placed(row) if with_place else row.name, shown.value, shown.limit, shown.margin, where]
+    cells = [name, shown.value, shown.limit, shown.margin, where]
     return [
         *([console.clean(unit)] if unit else []),
         console.marked(row.verdict),
         *(console.clean(cell) for cell in cells),
     ]
-
-
-def _placed(row: Row) -> str:
-    """The name with what tells it from others of the same name: `ldo_dropout/vout`."""
-    parts = [part for part in row.node.split("/") if part not in _PHASES]
-    return "/".join([*parts[:-1], row.name])
 
 
 def step_table(rows: Sequence[StepRow], most: int = 400) -> str:
@@ -221,7 +228,7 @@ def step_table(rows: Sequence[StepRow], most: int = 400) -> str:
         retried = f"{console.plural(row.retries, 'retry')}".replace("retrys", "retries") if row.retries else ""
         lines.append(
             [
-                console.marked(row.outcome) if row.outcome is not None else "",
+                console.marked(row.status) if row.status else "",
                 "  " * row.depth + console.clean(row.label),
                 row.kind,
                 count,

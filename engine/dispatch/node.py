@@ -19,9 +19,9 @@ from engine.dispatch.retries import Snapshot, discard
 from engine.dispatch.stopped import INTERNAL, Deadline, Stopped
 from engine.dispatch.tree import bindings
 from engine.dispatch.values import accumulate
-from engine.plan.model import CallAction, Formula, GroupAction, Node
+from engine.plan.model import CallAction, Formula, GroupAction, Node, RepeatAction, SweepAction
 from engine.verdict.ladder import worse
-from schemas.documents import NodeFinished, NodeStarted, Outcome
+from schemas.documents import NodeFinished, NodeStarted, Outcome, Verdict
 
 if TYPE_CHECKING:
     from engine.dispatch.prepare import Prepared
@@ -314,6 +314,8 @@ def composite_attempt(
         )
         if outcome is Outcome.FAIL or outcome is Outcome.ERROR:
             kind = FAILURES[outcome]
+        if message and outcome is Outcome.FAIL and isinstance(node.action, RepeatAction | SweepAction):
+            ledger.counter.count(Verdict.FAIL)  # an `until` that never held, an edge that is not there
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001  # handed on below
         stopped = strand.caught(error)
         if stopped is None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.present import values
-from engine.present.fold import Row, axes_text, template
+from engine.present.fold import Measurement, Row, axes_text, template
 from engine.present.verdicts import Mark, mark
-from engine.store import JournalReader, NodeRecord, RunRecord
+from engine.store import JournalReader, NodeRecord, RunRecord, RunState
 from schemas.documents import Outcome, Verdict
 
 CONTAINERS = {"group", "sweep", "repeat", "if", "parallel", "call", "sequence", "setup", "steps", "cleanup"}
@@ -30,18 +30,35 @@ def causes(journal: JournalReader, run: RunRecord, rows: Iterable[Row]) -> list[
     """Everything that keeps the run from passing, the worst kind first."""
     rows = list(rows)
     measured = {(row.unit, row.node) for row in rows if row.verdict is Verdict.FAIL}
-    found = [
+    unsafe = never_safe(journal, run)
+    what = f"the run was interrupted: no safe state was recorded for {unsafe}"
+    found = [Cause(mark("interrupted"), "the bench", what)] if unsafe else []
+    found += [
         Cause(mark("error"), event.data.get("instrument", ""), f"its safe state could not be verified: {event.message}")
         for event in journal.events(run)
         if event.document == "SafeState" and event.data.get("verified") is False
     ]
-    nodes = journal.nodes(run, [Outcome.ABORTED, Outcome.ERROR, Outcome.FAIL])
-    broken = _nodes(node for node in nodes if _tells(node, measured))
-    found += sorted(broken, key=lambda cause: -cause.mark.rank)
-    found += [_failure(row) for row in rows if row.verdict is Verdict.FAIL]
+    worst = {(row.unit, _worst(row).node): "" for row in rows if row.verdict is Verdict.FAIL}
+    broken: list[NodeRecord] = []
+    for node in journal.nodes(run, [Outcome.ABORTED, Outcome.ERROR, Outcome.FAIL]):
+        if node.final and (node.unit, node.node) in worst:
+            worst[node.unit, node.node] = node.message
+        if _tells(node, measured):
+            broken.append(node)
+    found += sorted(_nodes(broken), key=lambda cause: -cause.mark.rank)
+    found += [_failure(row, worst[row.unit, _worst(row).node]) for row in rows if row.verdict is Verdict.FAIL]
     if run.message and not any(run.message in cause.what for cause in found):
         found.insert(0, Cause(mark(run.status), "the run", run.message))
     return found
+
+
+def never_safe(journal: JournalReader, run: RunRecord) -> str:
+    """The instruments of an interrupted run of which nobody knows whether they became safe; empty for any other run."""
+    if run.state is not RunState.INTERRUPTED:
+        return ""
+    return ", ".join(
+        one.name + (f"@{one.site}" if one.site else "") for one in journal.instruments(run) if not one.safe_recorded
+    )
 
 
 def _tells(node: NodeRecord, measured: set[tuple[int, str]]) -> bool:
@@ -66,12 +83,25 @@ def _nodes(nodes: Iterable[NodeRecord]) -> list[Cause]:
     return list(found.values())
 
 
-def _failure(row: Row) -> Cause:
-    worst = row.worst if row.worst is not None else row.first
+def _worst(row: Row) -> Measurement:
+    return row.worst if row.worst is not None else row.first
+
+
+def _failure(row: Row, message: str) -> Cause:
+    """`message` is what the step said of its worst value."""
+    worst = _worst(row)
     shown = values.judged(worst.value, worst.unit_symbol, worst.low, worst.high, worst.limit, worst.margin)
-    what = f"{row.name} = {shown.value}"
-    if shown.limit:
-        what += f", limit {shown.limit}"
+    if values.is_check(worst.limit):
+        condition = f"`{shown.limit}`"
+        what = message or f"{condition} does not hold"
+        if shown.limit and condition not in what:
+            what += f" ({condition})"
+    else:
+        what = f"{row.name} = {shown.value}"
+        if shown.limit:
+            what += f", limit {shown.limit}"
+        if inside := values.inside_guard(worst.value, worst.low, worst.high, worst.limit):
+            what += f", {inside}"
     if worst.axes:
         what += f", at {axes_text(worst.axes)}"
     failed = row.counts.get(Verdict.FAIL, 0)

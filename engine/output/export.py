@@ -1,7 +1,11 @@
 """The measurements of a run as rows: the same run gives the same bytes, wherever and whenever it is exported.
 
 Rows come in order of (unit, plan, attempt, name). Wall times and the run's id differ between two runs that are otherwise
-equal, so they are left out unless asked for. Numbers are written so that reading them gives the same float.
+equal, so they are left out unless asked for. Numbers are written so that reading them gives the same float. A row whose
+`final` is false was given up for another attempt: it is no result.
+
+Texts come from whoever typed a serial number. In CSV one that a spreadsheet would run as a formula is written after an
+apostrophe, which spreadsheets take for "this is text"; JSON lines have every text as it is.
 """
 
 from __future__ import annotations
@@ -19,10 +23,13 @@ from engine.store import JournalReader, MeasurementRecord, RunRecord
 
 COLUMNS = (
     *("unit", "serial", "site", "order", "node", "attempt", "name", "value", "value_unit", "verdict", "low", "high"),
-    *("margin", "limit", "samples", "spread", "source", "instrument", "net", "pin", "diagnostic", "json"),
+    *("margin", "limit", "samples", "spread", "source", "instrument", "net", "pin", "diagnostic", "json", "final"),
 )
 TIMES = ("run", "t", "wall")
 """What tells two equal runs apart; `t` too, since a wall clock never repeats."""
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A text that begins so is a formula to a spreadsheet, and may call other programs."""
 
 
 def write_csv(journal: JournalReader, run: RunRecord, stream: TextIO, *, times: bool = False) -> int:
@@ -30,8 +37,8 @@ def write_csv(journal: JournalReader, run: RunRecord, stream: TextIO, *, times: 
     axes = journal.axes(run)
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*(TIMES if times else ()), *COLUMNS, *(f"axis_{name}" for name in axes)])
-    units = _units(journal, run)
-    value_at = COLUMNS.index("value") + (len(TIMES) if times else 0)
+    units = {number: (as_text(serial), as_text(site)) for number, (serial, site) in _units(journal, run).items()}
+    value_at, net_at = (COLUMNS.index(name) + (len(TIMES) if times else 0) for name in ("value", "net"))
     nothing = [None] * len(axes)
     count = 0
     for m in _rows(journal, run):
@@ -39,9 +46,13 @@ def write_csv(journal: JournalReader, run: RunRecord, stream: TextIO, *, times: 
         value = m.value
         if value is True or value is False:
             row[value_at] = "true" if value else "false"
+        elif value.__class__ is str:
+            row[value_at] = as_text(value)
+        if m.net:
+            row[net_at : net_at + 2] = as_text(m.net), as_text(m.pin)
         if m.axes:
             given = dict(m.axes)
-            row += [given.get(name) for name in axes]
+            row += [as_text(given.get(name)) for name in axes]
         else:
             row += nothing
         writer.writerow(row)  # writes None as nothing and floats with repr
@@ -57,7 +68,7 @@ def write_jsonl(journal: JournalReader, run: RunRecord, stream: TextIO, *, times
     for m in _rows(journal, run):
         row = [*_times(run, m), *_fields(m, units)] if times else _fields(m, units)
         document = dict(zip(names, map(json_safe, row), strict=True))
-        document["diagnostic"] = m.diagnostic
+        document["diagnostic"], document["final"] = m.diagnostic, m.final
         document["axes"] = {name: json_safe(value) for name, value in m.axes}
         stream.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
         count += 1
@@ -74,6 +85,17 @@ def writer_for(format_: str) -> Writer:
         return FORMATS[format_]
     except KeyError:
         raise UsageError(f"there is no export format `{format_}`", f"known: {', '.join(FORMATS)}") from None
+
+
+def as_text(cell: Any) -> Any:
+    """The cell; a text that a spreadsheet would run as a formula after an apostrophe. `-5` and `+1e3` are numbers."""
+    if cell.__class__ is not str or not cell.startswith(FORMULA):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return "'" + cell
+    return cell
 
 
 def json_safe(value: Any) -> Any:
@@ -102,5 +124,5 @@ def _fields(m: MeasurementRecord, units: dict[int, tuple[str, str]]) -> list[Any
     return [
         *(m.unit, serial, site, m.order, m.node, m.attempt, m.name, m.value, m.unit_symbol, m.verdict.value),
         *(m.low, m.high, m.margin, m.limit, m.samples, m.spread, m.source, m.instrument, m.net, m.pin),
-        *("true" if m.diagnostic else "false", m.json_value),
+        *("true" if m.diagnostic else "false", m.json_value, "true" if m.final else "false"),
     ]

@@ -16,12 +16,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from engine.output.causes import MOST as MOST_CAUSES
-from engine.output.causes import causes
+from engine.output.causes import causes, never_safe
 from engine.output.logo import data_uri
 from engine.output.rows import drawing_of, line_of
 from engine.output.shared import bench_page
 from engine.present import values
 from engine.present.fold import LONGEST_LIST, Measurement, Table, axes_text, fold
+from engine.present.names import told_apart
 from engine.present.units import worst_first
 from engine.present.verdicts import headline, mark
 from engine.store import JournalReader, RunRecord, UnitRecord
@@ -63,6 +64,7 @@ def html_report(
     drawn = worst_first(units)[:MOST_SECTIONS]
     tally = journal.tally(run)
     found = causes(journal, run, table.rows) if run.status not in ("pass", "marginal") else []
+    failed_steps = max(0, tally.failed - sum(row.counts.get(Verdict.FAIL, 0) for row in table.rows))
     events = journal.events(run, limit=MOST_LOG * 4, document="Logged")
     left = journal.nodes(run, [Outcome.SKIPPED, Outcome.NOT_RUN])
     not_run, not_run_left_out = _some(left, LONGEST_LIST)
@@ -73,6 +75,7 @@ def html_report(
             run=run,
             mark=mark(run.status),
             headline=headline(run.status),
+            unsafe=never_safe(journal, run),
             settings=settings,
             logo=data_uri(settings.logo) if settings.logo else "",
             started=_moment(run.started_wall, zone),
@@ -80,7 +83,9 @@ def html_report(
             identity=_identity(run, zone),
             tally=tally,
             cards=_cards(run, tally),
-            judged=tally.passed + tally.marginal + tally.failed,
+            judged=tally.passed + tally.marginal + tally.failed - failed_steps,
+            failed_values=tally.failed - failed_steps,
+            failed_steps=failed_steps,
             causes=found[:MOST_CAUSES],
             causes_left_out=max(0, len(found) - MOST_CAUSES),
             bench=bench,
@@ -185,6 +190,8 @@ def _unit(
         worst = sorted(rows, key=lambda row: -mark(row.verdict).rank)[:most]
         kept = set(map(id, worst))
         shown = [row for row in rows if id(row) in kept]
+    placed = told_apart([(unit.unit, row.node, row.name) for row in rows], " / ")
+    names = {id(row): name for row, name in zip(rows, placed, strict=True)}
     charts = 0
     sweeps: list[dict[str, Any]] = []
     for row in shown:
@@ -197,13 +204,15 @@ def _unit(
         else:
             note = ""
         points = row.listed if row.count <= MOST_POINTS and (alone or row.verdict in NOT_GOOD) else []
-        sweeps.append({"row": row, "shown": row.shown(), "svg": drawing, "note": note, "points": points})
+        sweeps.append(
+            {"row": row, "name": names[id(row)], "shown": row.shown(), "svg": drawing, "note": note, "points": points}
+        )
     status = unit.outcome or (run.status if run.outcome is None else "")
     sweeps.sort(key=lambda sweep: -mark(sweep["row"].verdict).rank)
     return {
         "unit": unit,
         "mark": mark(status) if status else None,
-        "rows": [line_of(row) for row in shown],
+        "rows": [line_of(row, names[id(row)]) for row in shown],
         "left_out": len(rows) - len(shown),
         "sweeps": sweeps,
     }

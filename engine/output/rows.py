@@ -23,11 +23,15 @@ def drawing_of(row: Row, run: RunRecord, identifier: str) -> tuple[Markup | str,
     return Markup(svg(chart, identifier=identifier)), chart.note  # svg() escapes every text
 
 
-def line_of(row: Row) -> dict[str, Any]:
-    """One line of a table: what is written in it, and the bar that shows where the value lies in its limits."""
+def line_of(row: Row, name: str = "") -> dict[str, Any]:
+    """One line of a table: what is written in it, and the bar that shows where the value lies in what is accepted.
+
+    `name` has as much of its place as tells it from others of the same name.
+    """
     m = row.worst if row.worst is not None else row.first
-    low_at = position(row.low, m.low, m.high)
-    high_at = position(row.high, m.low, m.high)
+    accepted = values.acceptance(m.limit, m.low, m.high)
+    low_at = position(row.low, *accepted)
+    high_at = position(row.high, *accepted)
     bar = None
     if low_at is not None and high_at is not None:
         bar = {
@@ -51,8 +55,8 @@ def line_of(row: Row) -> dict[str, Any]:
         notes.append(extra)
     if row.swept and m.axes and row.verdict is not Verdict.UNJUDGED:
         notes.append(f"worst at {axes_text(m.axes)}")
-    return {"row": row, "shown": row.shown(), "mean": row.mean_text(), "mark": mark(row.verdict), "bar": bar,
-            "notes": ", ".join(notes)}  # fmt: skip
+    return {"row": row, "name": name or row.name, "shown": row.shown(), "mean": row.mean_text(), "mark": mark(row.verdict),
+            "bar": bar, "notes": ", ".join(notes)}  # fmt: skip
 
 
 def _difference(unit: str) -> str:

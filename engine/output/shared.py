@@ -10,6 +10,7 @@ from markupsafe import Markup
 from engine.output.rows import drawing_of, line_of
 from engine.present.fold import Row, axes_text
 from engine.present.gantt_svg import gantt_svg
+from engine.present.names import told_apart
 from engine.present.timeline import Timeline, timeline
 from engine.present.units import Across, across, is_shared, traces, worst_first
 from engine.present.verdicts import mark
@@ -36,6 +37,7 @@ def bench_page(
         kept = set(map(id, worst))
         shown = [one for one in common if id(one) in kept]
     ordered = worst_first(units)
+    names = _names(common)
     return {
         "ended": ended_text(units),
         "units": [_unit(unit, run, found) for unit in ordered[:MOST_UNITS]],
@@ -43,9 +45,9 @@ def bench_page(
         "fields": sorted({name for unit in units for name in unit.fields}),
         "waits_at_all": bool(found.waits),
         "says": any(unit.message for unit in units),
-        "rows": [_common(one, serials, len(units), common) for one in shown],
+        "rows": [_common(one, serials, len(units), names[id(one)]) for one in shown],
         "rows_left_out": len(common) - len(shown),
-        "charts": _charts(common, serials, run) if with_charts else [],
+        "charts": _charts(common, serials, run, names) if with_charts else [],
         "timeline": Markup(gantt_svg(found.gantt)),  # gantt_svg() escapes every text
         "plan_text": found.plan_text,
         "usage": found.usage,
@@ -72,7 +74,7 @@ def _unit(unit: UnitRecord, run: RunRecord, found: Timeline) -> dict[str, Any]:
     return {"unit": unit, "mark": mark(status), "took_s": took, "waited_s": found.waited_s.get(unit.unit)}
 
 
-def _common(one: Across, serials: dict[int, str], units: int, common: Sequence[Across]) -> dict[str, Any]:
+def _common(one: Across, serials: dict[int, str], units: int, name: str) -> dict[str, Any]:
     """A row for all units; named is the one whose value is the worst."""
     line = line_of(one.total)
     most = max(row.count for row in one.rows)
@@ -86,14 +88,16 @@ def _common(one: Across, serials: dict[int, str], units: int, common: Sequence[A
     notes += [f"{word} {text}" for word, text in (("net", one.total.first.net),) if text]
     return {
         **line,
-        "name": _placed(one, common),
+        "name": name,
         "notes": ", ".join(notes),
         "worst": serials.get(one.worst_unit, "") if judged else "",
         "units": one.units_text(units),
     }
 
 
-def _charts(common: Sequence[Across], serials: dict[int, str], run: RunRecord) -> list[dict[str, Any]]:
+def _charts(
+    common: Sequence[Across], serials: dict[int, str], run: RunRecord, names: dict[int, str]
+) -> list[dict[str, Any]]:
     """One chart for what units sweep alike, one line each; the worst first."""
     swept = [one for one in common if any(row.swept for row in one.rows)]
     swept.sort(key=lambda one: -mark(one.verdict).rank)
@@ -103,16 +107,14 @@ def _charts(common: Sequence[Across], serials: dict[int, str], run: RunRecord) -
             break
         drawing, note = drawing_of(traces(one, serials), run, f"all{len(charts)}")
         if drawing:
-            charts.append({"name": _placed(one, common), "mark": mark(one.verdict), "svg": drawing, "note": note})
+            charts.append({"name": names[id(one)], "mark": mark(one.verdict), "svg": drawing, "note": note})
     return charts
 
 
-def _placed(one: Across, common: Sequence[Across]) -> str:
-    """The name, with the step before it where another step measures the same name."""
-    if sum(other.name == one.name for other in common) < 2:
-        return one.name
-    parts = [part for part in one.total.node.split("/") if part not in ("setup", "steps", "cleanup", "monitors")]
-    return " / ".join([*parts[:-1], one.name])
+def _names(common: Sequence[Across]) -> dict[int, str]:
+    """By id of the row: its name, with as much of its place as tells it from others."""
+    placed = told_apart([("", one.total.node, one.name) for one in common], " / ")
+    return {id(one): name for one, name in zip(common, placed, strict=True)}
 
 
 def _wait(wait: Any, found: Timeline) -> dict[str, Any]:

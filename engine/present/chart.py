@@ -45,6 +45,8 @@ class Bound:
     """`upper limit 3.366 V`."""
     xs: tuple[float, ...]
     ys: tuple[float, ...]
+    acceptance: bool = False
+    """What is accepted, inside the specification by a guard band or an uncertainty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _nearest_to_limits(
     def margin(i: int) -> float:
         y = points.y[i]
         distances = (y - points.low[i], points.high[i] - y)
-        return min((d for d in distances if not math.isnan(d)), default=math.inf)
+        return -points.guard[i] + min((d for d in distances if not math.isnan(d)), default=math.inf)
 
     worst = sorted(groups, key=lambda key: min(margin(i) for i in groups[key]))[:most]
     kept = set(worst)
@@ -246,13 +248,19 @@ def decimate(members: Sequence[int], xs: Sequence[float], ys: Sequence[float], s
 
 def _bounds(row: Row, xs: Sequence[float], scale: values.Scale, x_low: float, x_high: float) -> tuple[Bound, ...]:
     found = []
-    for side, column in (("upper", row.points.high), ("lower", row.points.low)):
+    points = row.points
+    columns = [("upper", "limit", points.high), ("lower", "limit", points.low)]
+    if any(points.guard):
+        highest = array("d", (bound - guard for bound, guard in zip(points.high, points.guard, strict=True)))
+        lowest = array("d", (bound + guard for bound, guard in zip(points.low, points.guard, strict=True)))
+        columns += [("upper", "acceptance", highest), ("lower", "acceptance", lowest)]
+    for side, what, column in columns:
         first = next((bound for bound in column if math.isfinite(bound)), None)
         if first is None:
             continue
         if all(bound == first for bound in column if bound == bound):
-            text = f"{side} limit {values.with_unit(values.number_text(scale.of(first), 9), scale.unit)}"
-            found.append(Bound(text, (x_low, x_high), (scale.of(first),) * 2))
+            text = f"{side} {what} {values.with_unit(values.number_text(scale.of(first), 9), scale.unit)}"
+            found.append(Bound(text, (x_low, x_high), (scale.of(first),) * 2, what == "acceptance"))
             continue
         # Where lines differ in their limit at one x, the tightest is drawn.
         tightest: dict[float, float] = {}
@@ -265,7 +273,8 @@ def _bounds(row: Row, xs: Sequence[float], scale: values.Scale, x_low: float, x_
         places = sorted(tightest)
         heights = [tightest[x] for x in places]
         kept = decimate(range(len(places)), places, heights)
-        found.append(Bound(f"{side} limit", tuple(places[i] for i in kept), tuple(scale.of(heights[i]) for i in kept)))
+        ys = tuple(scale.of(heights[i]) for i in kept)
+        found.append(Bound(f"{side} {what}", tuple(places[i] for i in kept), ys, what == "acceptance"))
     return tuple(found)
 
 

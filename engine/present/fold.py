@@ -1,4 +1,4 @@
-"""Many values into few rows: the final attempt of each, and one row for all points of a sweep.
+"""Many values into few rows: those that are results, and one row for all points of a sweep.
 
 Rows are taken one at a time, in the order of the plan, and only numbers are kept of a swept value: a run of a million
 points must still fit on a page and in memory.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -71,6 +71,8 @@ class Measurement(Protocol):
     def diagnostic(self) -> bool: ...
     @property
     def json_value(self) -> str: ...
+    @property
+    def final(self) -> bool: ...
 
 
 def template(node: str) -> str:
@@ -86,6 +88,8 @@ class Points:
     low: array[float] = field(default_factory=lambda: array("d"))
     """NaN where there is no bound."""
     high: array[float] = field(default_factory=lambda: array("d"))
+    guard: array[float] = field(default_factory=lambda: array("d"))
+    """What a guard band or an uncertainty takes off each end; 0 where there is none."""
     verdicts: bytearray = field(default_factory=bytearray)
     """Indices into VERDICTS."""
     axes: dict[str, array[float] | list[float | str]] = field(default_factory=dict)
@@ -149,7 +153,8 @@ class Row:
         if self.low is None or self.high is None:
             text = _same_text(self)
         else:
-            ends = [values.judged_digits(v, m.low, m.high, scale) for v in (self.low, self.high)]
+            accepted = values.acceptance(m.limit, m.low, m.high)
+            ends = [values.judged_digits(v, *accepted, scale) for v in (self.low, self.high)]
             joined = ends[0] if ends[0] == ends[1] else " … ".join(ends)
             text = values.with_unit(joined, scale.unit)
         return values.Shown(text, limit, values.margin_text(self.margin, m.unit_symbol))
@@ -161,7 +166,8 @@ class Row:
             return ""
         bounds = [b for b in (m.low, m.high) if b is not None]
         scale = values.scale_for(bounds if any(bounds) else [self.low, self.high], m.unit_symbol)
-        return values.with_unit(values.judged_digits(self.mean, m.low, m.high, scale), scale.unit)
+        accepted = values.acceptance(m.limit, m.low, m.high)
+        return values.with_unit(values.judged_digits(self.mean, *accepted, scale), scale.unit)
 
     def add(self, m: Measurement) -> None:
         self.count += 1
@@ -192,6 +198,7 @@ class Row:
         points.y.append(number)
         points.low.append(math.nan if m.low is None else m.low)
         points.high.append(math.nan if m.high is None else m.high)
+        points.guard.append(values.guard(m.limit))
         points.verdicts.append(_VERDICT_INDEX[m.verdict])
         if self.count == 1:
             points.axes = {name: array("d") for name, _ in m.axes}
@@ -238,16 +245,16 @@ class Table:
     """Recorded and never judged; at most LONGEST_LIST."""
     diagnostics_left_out: int = 0
     superseded: list[Measurement] = field(default_factory=list)
-    """Values of attempts that were tried again; at most LONGEST_LIST."""
+    """Values of attempts and remedies that were given up for another attempt; at most LONGEST_LIST."""
     superseded_left_out: int = 0
 
 
 def fold(measurements: Iterable[Measurement]) -> Table:
-    """The table of values that come in order of (unit, plan, attempt)."""
+    """The table of values that come in order of (unit, plan, attempt); those given up for another attempt are no rows."""
     table = Table()
     rows: dict[tuple[int, str, str], Row] = {}
-    for m, final in _final_attempts(measurements):
-        if not final:
+    for m in measurements:
+        if not m.final:
             if len(table.superseded) < LONGEST_LIST:
                 table.superseded.append(m)
             else:
@@ -265,22 +272,6 @@ def fold(measurements: Iterable[Measurement]) -> Table:
             row.add(m)
     table.rows = list(rows.values())
     return table
-
-
-def _final_attempts(measurements: Iterable[Measurement]) -> Iterator[tuple[Measurement, bool]]:
-    """Each value, and whether its node was not tried again."""
-    held: list[Measurement] = []
-    for m in measurements:
-        if held:
-            last = held[0]
-            if last.unit != m.unit or last.node != m.node:
-                yield from ((h, True) for h in held)
-                held = []
-            elif last.attempt != m.attempt:
-                yield from ((h, False) for h in held)
-                held = []
-        held.append(m)
-    yield from ((h, True) for h in held)
 
 
 def axes_text(axes: Axes) -> str:

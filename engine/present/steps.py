@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,9 +58,22 @@ class StepRow:
     started: float = 0.0
     ended: float = 0.0
     message: str = ""
-    """The first that any of them left."""
+    """The first that any of them left, of those that count before those that were given up."""
+    told_by_final: bool = False
+    """Whether the message is of one that counts."""
+    broken: str = ""
+    """`interrupted` or `running` where it, or something in it, has begun and not ended."""
     units: int = 1
     """How many units took it, where all are seen together; `seconds` is then of all of them."""
+
+    @property
+    def status(self) -> str:
+        """How it is to be shown: `discarded` where all of it was given up for another attempt; empty where nothing is known."""
+        if self.broken:
+            return self.broken
+        if self.outcome is None:
+            return "discarded" if self.retries and not self.count else ""
+        return str(self.outcome)
 
     @property
     def depth(self) -> int:
@@ -71,8 +84,14 @@ class StepRow:
         return self.title or self.path[-1]
 
 
-def step_rows(nodes: Iterable[Step], *, together: bool = False) -> list[StepRow]:
-    """The tree as rows, parents before children, in the order in which they come; with `together` one tree for all units."""
+def step_rows(
+    nodes: Iterable[Step], *, together: bool = False, unfinished: Collection[int] = (), gone: str = "interrupted"
+) -> list[StepRow]:
+    """The tree as rows, parents before children, in the order in which they come; with `together` one tree for all units.
+
+    `unfinished` are the units that never ended: what they were in has not ended either, whatever its last step says. What has
+    begun and not ended is told to be `gone`.
+    """
     seen: dict[tuple[int, tuple[str, ...]], int] = {}
     """The unit that came last to each row."""
     rows: dict[tuple[int, tuple[str, ...]], StepRow] = {}
@@ -102,7 +121,8 @@ def step_rows(nodes: Iterable[Step], *, together: bool = False) -> list[StepRow]
             row.started = node.started
         row.kind = row.kind or node.kind
         row.title = row.title or template(node.title)
-        row.message = row.message or node.message
+        if node.message and (not row.message or (node.final and not row.told_by_final)):
+            row.message, row.told_by_final = node.message, node.final
         row.seconds += (node.finished - node.started) if node.finished is not None else 0.0
         row.waited_s += node.waited
         row.ended = max(row.ended, node.finished if node.finished is not None else node.started)
@@ -110,29 +130,43 @@ def step_rows(nodes: Iterable[Step], *, together: bool = False) -> list[StepRow]
             row.retries += 1
             continue
         row.count += 1
+        if node.finished is None:
+            row.broken = gone
         if node.outcome is not None:
             row.outcome = node.outcome if row.outcome is None else worse(row.outcome, node.outcome)
 
     ordered: list[StepRow] = []
 
-    def visit(key: tuple[int, tuple[str, ...]]) -> Outcome | None:
+    def visit(key: tuple[int, tuple[str, ...]]) -> None:
         row = rows[key]
         ordered.append(row)
-        below: Outcome | None = None
+        inside = [rows[child] for child in children.get(key, [])]
         for child in children.get(key, []):
-            found = visit(child)
-            if found is not None:
-                below = found if below is None else worse(below, found)
-        if not row.count:
-            row.outcome = below
-            inside = [rows[child] for child in children.get(key, [])]
-            if inside and not row.retries:
-                row.started = min(child.started for child in inside)
-                row.ended = max(child.ended for child in inside)
-                row.seconds = row.ended - row.started
-                row.units = 1
-        return row.outcome
+            visit(child)
+        if row.broken:
+            _break_last(inside, row.broken)
+        if row.count or row.retries:
+            return
+        for child_row in inside:
+            row.broken = row.broken or child_row.broken
+            if child_row.outcome is not None:
+                row.outcome = child_row.outcome if row.outcome is None else worse(row.outcome, child_row.outcome)
+        if row.outcome is None and not row.broken and all(child_row.status == "discarded" for child_row in inside):
+            row.retries = max(child_row.retries for child_row in inside)
+        row.started = min(child_row.started for child_row in inside)
+        row.ended = max(child_row.ended for child_row in inside)
+        row.seconds = row.ended - row.started
+        row.units = 1
 
     for root in roots:
         visit(root)
+    for unit in {0} if together and unfinished else set(unfinished):
+        _break_last([rows[root] for root in roots if root[0] == unit], gone)
     return ordered
+
+
+def _break_last(inside: list[StepRow], gone: str) -> None:
+    """Of the phases of something that never ended, the last one has not ended."""
+    phases = [row for row in inside if not row.count and not row.retries]
+    if phases and not any(row.broken for row in inside):
+        max(phases, key=lambda row: row.started).broken = gone

@@ -123,7 +123,7 @@ class _Canvas:
     def bounds(self) -> list[str]:
         return [
             f'<path d="{self._path(bound.xs, bound.ys)}" fill="none" stroke="{FAIL}" stroke-width="1.3"'
-            ' stroke-dasharray="7 4"/>'
+            f' stroke-dasharray="{"2 3" if bound.acceptance else "7 4"}"/>'
             for bound in self.chart.bounds
         ]
 
@@ -131,9 +131,11 @@ class _Canvas:
         parts = []
         for bound in self.chart.bounds:
             below = bound.text.startswith("upper")
-            y = float(self.y(bound.ys[-1])) + (13 if below else -5)
+            y = float(self.y(bound.ys[0 if bound.acceptance else -1])) + (13 if below else -5)
+            # what is accepted is told on the other side, for the two lines are often close to each other
+            at = f'x="{LEFT + 4}"' if bound.acceptance else f'x="{self.width - RIGHT - 4}" text-anchor="end"'
             parts.append(
-                f'<text x="{self.width - RIGHT - 4}" y="{_short(y)}" text-anchor="end" fill="#a34700" font-size="11"'
+                f'<text {at} y="{_short(y)}" fill="#a34700" font-size="11"'
                 f' paint-order="stroke" stroke="#fff" stroke-width="3">{escape(bound.text)}</text>'
             )
         return parts

@@ -97,6 +97,7 @@ def traces(found: Across, serials: Mapping[int, str]) -> Row:
         points.y.extend(source.y)
         points.low.extend(source.low)
         points.high.extend(source.high)
+        points.guard.extend(source.guard)
         points.verdicts.extend(source.verdicts)
         points.axes[UNIT_AXIS] += [serials.get(row.unit, f"unit {row.unit + 1}")] * len(source)  # type: ignore[operator]
         for name in names:

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from schemas.documents import Value
@@ -137,11 +138,70 @@ def judged_digits(value: float, low: float | None, high: float | None, scale: Sc
 
 
 def judged(value: Value, unit: str, low: float | None, high: float | None, limit: str, margin: float | None) -> Shown:
-    """Value, limit and margin in one unit."""
+    """Value, limit and margin in one unit; `low` and `high` are the specification."""
     scale = scale_for([low, high] if any(_usable(b) for b in (low, high)) else [_number(value)], unit)
     number = _number(value)
-    text = value_text(value, unit) if number is None else with_unit(judged_digits(number, low, high, scale), scale.unit)
-    return Shown(text, limit_text(limit, low, high, scale), margin_text(margin, unit))
+    digits = 9
+    if number is None:
+        text = value_text(value, unit)
+    elif others := _compared(limit, number):
+        digits = next((n for n in range(6, 16) if _differ(scale, number, others, n)), 17)
+        text = with_unit(_digits(scale.of(number), digits), scale.unit)
+        digits = max(digits, 9)
+    else:
+        text = with_unit(judged_digits(number, *acceptance(limit, low, high), scale), scale.unit)
+    return Shown(text, limit_text(limit, low, high, scale, digits), margin_text(margin, unit))
+
+
+def _compared(limit: str, number: float) -> list[float]:
+    """The numbers that a value is compared with and does not equal."""
+    form = _form(limit)
+    given = [form.get("value")] if form.get("kind") == "equals" else form.get("values", [])
+    return [other for one in given if (other := _number(one)) is not None and other != number]
+
+
+def _differ(scale: Scale, number: float, others: Iterable[float], digits: int) -> bool:
+    text = _digits(scale.of(number), digits)
+    return all(_digits(scale.of(other), digits) != text for other in others)
+
+
+def _digits(number: float, digits: int) -> str:
+    """To significant digits; all there are where fifteen do not tell it from another."""
+    return number_text(number, digits) if digits <= 15 or not math.isfinite(number) else repr(number)
+
+
+def acceptance(limit: str, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+    """The bounds that decide: the specification less what a guard band or an uncertainty takes off each end."""
+    taken = guard(limit)
+    if not taken:
+        return low, high
+    form = _form(limit)
+    return _number(form.get("accept_low", low)), _number(form.get("accept_high", high))
+
+
+@lru_cache(maxsize=4096)
+def guard(limit: str) -> float:
+    """What a guard band or an uncertainty takes off each end of a limit; 0 where there is none."""
+    form = _form(limit)
+    return _number(form.get("guardband")) or _number(form.get("uncertainty")) or 0.0
+
+
+def is_check(limit: str) -> bool:
+    """Whether this judges a condition and no value."""
+    return _form(limit).get("kind") == "check"
+
+
+def inside_guard(value: Value, low: float | None, high: float | None, limit: str) -> str:
+    """`inside the guard band` for a value within its specification that is not accepted for that reason, else empty."""
+    number = _number(value)
+    if number is None or not guard(limit):
+        return ""
+    if (low is not None and number < low) or (high is not None and number > high):
+        return ""
+    accept_low, accept_high = acceptance(limit, low, high)
+    if (accept_low is None or number >= accept_low) and (accept_high is None or number <= accept_high):
+        return ""
+    return "inside the guard band" if "guardband" in _form(limit) else "inside the uncertainty"
 
 
 def margin_text(margin: float | None, unit: str) -> str:
@@ -153,22 +213,35 @@ def margin_text(margin: float | None, unit: str) -> str:
     return with_unit(number_text(scale.of(margin), 3), scale.unit)
 
 
-def limit_text(limit: str, low: float | None, high: float | None, scale: Scale) -> str:
-    """A limit in words, from its structured form; its bounds where that says nothing."""
+def limit_text(limit: str, low: float | None, high: float | None, scale: Scale, digits: int = 9) -> str:
+    """A limit in words, from its structured form; its bounds where that says nothing.
+
+    What is accepted stands before the specification where the two differ.
+    """
     form = _form(limit)
     kind = form.get("kind")
     match kind:
         case "one_of":
-            return "one of " + ", ".join(_word(v, scale) for v in form.get("values", []))
+            return "one of " + ", ".join(_word(v, scale, digits) for v in form.get("values", []))
         case "equals":
-            return "= " + _word(form.get("value"), scale)
+            return "= " + _word(form.get("value"), scale, digits)
         case "matches":
             return f"matches {form.get('pattern', '')}"
         case "mask":
             return f"mask along {form.get('along', '')}".rstrip()
+        case "check":
+            return str(form.get("condition", ""))
     low = low if low is not None else _number(form.get("low"))
     high = high if high is not None else _number(form.get("high"))
     exclusive = form.get("exclusive")
+    specified = _band_text(low, high, exclusive, scale)
+    if guard(limit):
+        accepted = _band_text(*acceptance(limit, low, high), exclusive, scale)
+        return f"{accepted} accepted, spec {specified}"
+    return specified
+
+
+def _band_text(low: float | None, high: float | None, exclusive: object, scale: Scale) -> str:
     lower = number_text(scale.of(low), 9) if low is not None else ""
     upper = number_text(scale.of(high), 9) if high is not None else ""
     if lower and upper:
@@ -230,11 +303,11 @@ def _usable(bound: float | None) -> bool:
     return bound is not None and math.isfinite(bound) and bound != 0
 
 
-def _word(value: Any, scale: Scale) -> str:
+def _word(value: Any, scale: Scale, digits: int = 9) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     number = _number(value)
-    return str(value) if number is None else with_unit(number_text(scale.of(number), 9), scale.unit)
+    return str(value) if number is None else with_unit(_digits(scale.of(number), digits), scale.unit)
 
 
 def _form(limit: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ _MARKS = {
     for mark in (
         Mark("not run", "–", "-", Tone.QUIET, 0),
         Mark("skipped", "»", ">", Tone.QUIET, 1),
+        Mark("discarded", "↺", "<", Tone.QUIET, 1),
         Mark("done", "·", ".", Tone.QUIET, 2),
         Mark("unjudged", "○", "o", Tone.QUIET, 3),
         Mark("started", "▸", ">", Tone.BUSY, 3),

@@ -115,6 +115,11 @@ class JournalReader(RunCatalogue):
                 _span(run),
             )
         }
+        loops = self._ask(
+            "SELECT count(*) AS n FROM nodes WHERE id BETWEEN ? AND ? AND final AND outcome = 'fail'"
+            " AND kind IN ('repeat', 'sweep') AND message != ''",
+            _span(run),
+        )
         nodes = {
             row["outcome"]: row["n"]
             for row in self._ask(
@@ -126,7 +131,7 @@ class JournalReader(RunCatalogue):
         return Tally(
             passed=counts.get(Verdict.PASS, 0),
             marginal=counts.get(Verdict.MARGINAL, 0),
-            failed=counts.get(Verdict.FAIL, 0),
+            failed=counts.get(Verdict.FAIL, 0) + int(loops[0]["n"]),
             unjudged=counts.get(Verdict.UNJUDGED, 0),
             errors=nodes.get(Outcome.ERROR, 0),
             skipped=nodes.get(Outcome.SKIPPED, 0),
@@ -194,7 +199,9 @@ class JournalReader(RunCatalogue):
         for data in opened.values():
             instance = f"{data['name']}@{data['site']}" if data["site"] else data["name"]
             verified, message = safe.get(instance, (None, ""))
-            records.append(InstrumentRecord(**data, safe=verified, safe_message=message))
+            records.append(
+                InstrumentRecord(**data, safe=verified, safe_message=message, safe_recorded=instance in safe)
+            )
         return records
 
     def attachments(self, run: RunRecord) -> list[AttachmentRecord]:

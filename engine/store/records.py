@@ -167,6 +167,8 @@ class InstrumentRecord:
     safe: bool | None
     """True: read back; False: read back and wrong; None: not told, or nothing to read back."""
     safe_message: str
+    safe_recorded: bool = False
+    """Whether it was told to become safe at all."""
 
 
 @dataclass(frozen=True, slots=True)

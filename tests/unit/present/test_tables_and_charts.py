@@ -33,6 +33,18 @@ def value(
     )  # fmt: skip
 
 
+class GivenUp(Measured):
+    """What the journal says of a value whose attempt was discarded."""
+
+    __slots__ = ()
+    final = False
+
+
+def given_up(m: Measured) -> Measured:
+    m.__class__ = GivenUp
+    return m
+
+
 def sweep(*points: tuple[float, float]) -> Row:
     [row] = fold([value(y, {"t": x}, order=n) for n, (x, y) in enumerate(points)]).rows
     return row
@@ -62,16 +74,17 @@ class TestFolding:
         assert row.worst is not None
         assert math.isnan(row.worst.value)  # type: ignore[arg-type]
 
-    def test_only_the_last_attempt_counts(self) -> None:
+    def test_what_was_given_up_is_no_row(self) -> None:
         values = [
-            value(9.0, None, Verdict.FAIL, attempt=1),
-            value(9.1, None, Verdict.FAIL, attempt=2),
+            given_up(value(9.0, None, Verdict.FAIL, attempt=1)),
+            given_up(value(9.1, None, Verdict.FAIL, attempt=2)),
             value(3.3, attempt=3),
+            given_up(value(8.0, None, Verdict.FAIL, node="steps/g/remedy/only_there", name="only_there")),
         ]
         table = fold(values)
         [row] = table.rows
         assert (row.count, row.verdict) == (1, Verdict.PASS)
-        assert [m.value for m in table.superseded] == [9.0, 9.1]
+        assert [m.value for m in table.superseded] == [9.0, 9.1, 8.0]
 
     def test_two_steps_that_measure_one_name_are_two_rows(self) -> None:
         assert [row.node for row in fold([value(3.3, node="a/x"), value(3.3, node="b/x")]).rows] == ["a/x", "b/x"]
