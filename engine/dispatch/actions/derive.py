@@ -42,7 +42,7 @@ def check(step: Step, action: CheckAction) -> Generator[Any, Any, None]:
 
 @lru_cache(maxsize=1024)
 def _as_limit(condition: str) -> str:
-    return json.dumps({"kind": "check", "condition": condition}, ensure_ascii=False)
+    return json.dumps({"kind": "check", "condition": condition}, ensure_ascii=False, separators=(",", ":"))
 
 
 def unread(step: Step, formula: Formula) -> str:
