@@ -137,6 +137,7 @@ class _Builder:
         resolved: dict[str, Any] = {}
         question_marks = {mark.end() for mark in _QUESTION_MARK.finditer(text)} if "? " in text else None
         stack: list[_Frame] = []
+        left = limits.entries
         frame: _Frame | None = None
         root: Any = _NOTHING
         while True:
@@ -204,6 +205,9 @@ class _Builder:
                 frame.container.append(value)
                 frame.positions += (start, end)
                 frame.size += size
+                left -= 1
+                if left < 0:
+                    self._too_many(start)
             elif frame.key is _NOTHING:
                 frame.key = value if value.__class__ is str else self._key(value, start, end)
                 frame.key_start, frame.key_end = start, end
@@ -215,10 +219,23 @@ class _Builder:
             else:
                 self._entry(frame, value, start, end)
                 frame.size += size
+                left -= 1
+                if left < 0:
+                    self._too_many(start)
         if root is _NOTHING:
             self._empty()
             return None
         return SourceMap(self.source, root, self.positions)
+
+    def _too_many(self, start: int) -> None:
+        self._error(
+            "Y003",
+            f"this file has more than {self.limits.entries:,} entries of lists and mappings",
+            start,
+            label="reading stopped here",
+            help="let a `sweep` or `repeat` make the points, or split the file into several that refer to each other by id",
+            stop=True,
+        )
 
     def _open(self, event: Any, is_mapping: bool, depth: int) -> _Frame:
         start = event.start_mark.index
