@@ -141,6 +141,9 @@ def test_a_byte_order_mark_is_no_character() -> None:
         (Limits(aliases=2), "a: &a 1\nb: [*a, *a, *a]\n"),
         (Limits(free_nodes=5, nodes_per_four_characters=0), "a: &a [1, 2]\nb: [*a, *a]\n"),
         (Limits(file_bytes=3), "a: 1\n"),
+        (Limits(entries=3), "a: [1, 2, 3]\n"),
+        (Limits(entries=3), "a: 1\nb: {c: 1, d: 2}\n"),
+        (Limits(most_nodes=5), "a: &a [1, 2]\nb: [*a, *a]\n"),
     ],
 )
 def test_a_text_beyond_a_limit_is_refused(limits: Limits, text: str) -> None:
@@ -349,3 +352,21 @@ def test_what_was_written_is_read_again(value: Any, flow: bool, unicode: bool) -
                 visit((*path, number), inner)
 
     visit((), value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sequence: demo\nsteps:\n" + "  - log: hello\n" * 600_000,
+        "sequence: demo\nsteps: []\n" + "".join(f"k{number}: 1\n" for number in range(600_000)),
+    ],
+)
+def test_a_file_with_more_entries_than_anybody_writes_is_refused_at_once_and_names_the_limit(text: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(InvalidFiles) as caught:
+        read_text(text, "x.yaml")
+    (problem,) = caught.value.problems
+    assert problem.message == "this file has more than 100,000 entries of lists and mappings"
+    assert problem.span is not None
+    assert problem.span.line > 40_000
+    assert time.monotonic() - began < 10
