@@ -60,6 +60,8 @@ class InstrumentIdentity:
     calibration_due: str | None = None
     driver_file: str = ""
     driver_sha256: str = ""
+    has_safe_state: bool = True
+    """Whether the station names a state in which a run is to leave it."""
 
 
 @dataclass(slots=True)

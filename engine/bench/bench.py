@@ -120,6 +120,7 @@ class InstrumentBench:
                 calibration_due=instrument.spec.calibration_due,
                 driver_file=instrument.spec.driver_path,
                 driver_sha256=instrument.spec.driver_sha256,
+                has_safe_state=bool(instrument.spec.safe),
             )
             for instrument in self._instances.values()
         ]

@@ -96,7 +96,7 @@ def _instruments(journal: JournalReader, run: RunRecord) -> str:
             console.clean(one.name + (f"@{one.site}" if one.site else "")),
             console.clean(one.identity),
             console.clean(one.driver),
-            "no safe state recorded" if interrupted and not one.safe_recorded else safe[one.safe],
+            "no safe state recorded" if interrupted and one.safety_unknown else safe[one.safe],
         ]
         for one in journal.instruments(run)
     ]

@@ -57,7 +57,7 @@ def never_safe(journal: JournalReader, run: RunRecord) -> str:
     if run.state is not RunState.INTERRUPTED:
         return ""
     return ", ".join(
-        one.name + (f"@{one.site}" if one.site else "") for one in journal.instruments(run) if not one.safe_recorded
+        one.name + (f"@{one.site}" if one.site else "") for one in journal.instruments(run) if one.safety_unknown
     )
 
 

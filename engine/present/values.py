@@ -145,7 +145,7 @@ def judged(value: Value, unit: str, low: float | None, high: float | None, limit
     if number is None:
         text = value_text(value, unit)
     elif others := _compared(limit, number):
-        digits = next((n for n in range(6, 16) if _differ(scale, number, others, n)), 17)
+        digits = next((n for n in (6, *range(9, 16)) if _differ(scale, number, others, n)), 17)
         text = with_unit(_digits(scale.of(number), digits), scale.unit)
         digits = max(digits, 9)
     else:

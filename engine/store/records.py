@@ -169,6 +169,13 @@ class InstrumentRecord:
     safe_message: str
     safe_recorded: bool = False
     """Whether it was told to become safe at all."""
+    has_safe_state: bool = True
+    """Whether the station names one; journals of long ago do not say."""
+
+    @property
+    def safety_unknown(self) -> bool:
+        """It was to be left in a safe state, and nobody knows whether it was."""
+        return self.has_safe_state and not self.safe_recorded
 
 
 @dataclass(frozen=True, slots=True)
