@@ -129,8 +129,10 @@ class _Canvas:
 
     def bound_labels(self) -> list[str]:
         parts = []
+        two = any(bound.acceptance for bound in self.chart.bounds)
         for bound in self.chart.bounds:
-            below = bound.text.startswith("upper")
+            # inside the band; outside it where what is accepted is drawn inside
+            below = bound.text.startswith("upper") == (bound.acceptance or not two)
             y = float(self.y(bound.ys[0 if bound.acceptance else -1])) + (13 if below else -5)
             # what is accepted is told on the other side, for the two lines are often close to each other
             at = f'x="{LEFT + 4}"' if bound.acceptance else f'x="{self.width - RIGHT - 4}" text-anchor="end"'

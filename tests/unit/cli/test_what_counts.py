@@ -213,3 +213,41 @@ def test_a_killed_run_shows_no_phase_as_ended_and_warns_of_what_was_never_made_s
     words = page(bench, project)
     assert "No safe state was recorded for" in words
     assert "NOT RECORDED" in words
+
+
+NASTY = """
+limits:
+  a: {max: 1.5}
+  b: {max: 2.5}
+  c: {min: 13}
+  r: {max: 0}
+steps:
+  - sweep: {t: [1, 2, 3]}
+    each:
+      - group: outer
+        retry: {times: 1, remedy: [{compute: r, value: "1"}]}
+        steps:
+          - parallel:
+              - - compute: a
+                  value: attempt
+                  retry: {times: 1}
+              - - repeat: 2
+                  retry: {times: 2}
+                  each:
+                    - compute: b
+                      value: attempt - iteration
+                    - compute: c
+                      value: attempt * t
+                      retry: {times: 1, remedy: [{log: again}]}
+"""
+
+
+def test_the_results_of_a_run_are_exactly_what_its_summary_counts(bench: Any, run: Any) -> None:
+    assert run("nasty", NASTY).code == 1
+    shown = bench("show", "--json").json
+    results = [m["verdict"] for m in shown["measurements"] if m["final"]]
+    given_up = [m for m in shown["measurements"] if not m["final"]]
+    assert shown["tally"]["passed"] == results.count("pass")
+    assert shown["tally"]["failed"] == results.count("fail")
+    assert len(given_up) > 10
+    assert {"r"} < {m["name"] for m in given_up}
