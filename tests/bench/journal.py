@@ -16,7 +16,7 @@ TITLE = "The journal"
 STEPS = 20_000
 DURABLE_STEPS = 2_000
 LIMIT = '{"kind":"between","low":-1.0,"high":1.0}'
-COLUMNS = 19
+COLUMNS = 20
 
 
 def figures() -> Iterator[Line]:
