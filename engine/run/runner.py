@@ -21,6 +21,7 @@ from engine.core.errors import BenchwrightError, StoreError
 from engine.core.progress import Progress
 from engine.core.recorder import Listener, MemoryRecorder, Recorder
 from engine.dispatch import Dispatcher, RunResult, UnitUnderTest
+from engine.dispatch.emitter import Audience
 from engine.plan.compile import Wish, compile_plan
 from engine.plan.mocks import resolve_mocks
 from engine.plan.model import Plan, PythonAction
@@ -133,12 +134,11 @@ class _Tee:
 
     def __init__(self, recorder: Recorder, listeners: Sequence[Listener]) -> None:
         self._recorder = recorder
-        self._listeners = listeners
+        self._audience = Audience(listeners)
 
     def __call__(self, document: Document) -> None:
         self._recorder.record(document)
-        for listener in self._listeners:
-            listener.hear(document)
+        self._audience.hear(document)
 
 
 def run(

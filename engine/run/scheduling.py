@@ -16,7 +16,7 @@ from engine.dispatch.policy import AsPlanned, FirstComeFirstServed, MostWorkLeft
 from engine.plan.model import Plan
 from engine.run.estimates import estimates
 from engine.schedule import Budget, Estimate, InvalidProblem, PlannedOrder, plan_order
-from engine.schedule.replan import Happened, replan
+from engine.schedule.replan import OVERDUE, Happened, replan
 from engine.schedule.schedule import orders
 from schemas.documents import Scheduled
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 DEFAULT_BUDGET = "iters:300"
 """What planning a run is worth where nobody says: reproducible, and a moment on any machine."""
-DRIFT = 0.01
+GRACE_S = 1e-6
+"""What is planned for this instant may be asked for a rounding error later."""
+DRIFT = 0.005
 """Share of the whole plan by which a node may end early or late before the rest is planned again."""
 REPLAN_ITERATIONS = 40
 """On the virtual clock a new plan is bounded by iterations, so that the same seed gives the same order."""
@@ -42,6 +44,7 @@ class Guide:
         self.replans = 0
         self.replan_failed = False
         self._budget = replan
+        self._whole = planned.problem
         self._tolerance_s = DRIFT * planned.makespan_s
         """How far a node may end from its plan before the rest is planned again."""
         self._not_before = 0.0
@@ -81,8 +84,31 @@ class Guide:
                 head += 1
             self._heads[resource] = head
             if head < self._place[resource, task]:
-                soonest = min(soonest, problem.seconds(self.planned.schedule.starts[queue[head]]))
+                soonest = min(soonest, self._comes(queue[head], now))
         return soonest
+
+    def _comes(self, task: int, now: float) -> float:
+        """When a task that has not begun is expected to: not before its plan, nor before what it waits for is over."""
+        problem = self.planned.problem
+        due = problem.seconds(self.planned.schedule.starts[task]) + GRACE_S
+        return max(due, now, *(self._over_at(before, now) for before in problem.tasks[task].predecessors))
+
+    def _over_at(self, task: int, now: float) -> float:
+        """When a task is expected to be over; `now` for one that cannot be waited for any longer.
+
+        What runs over its time is expected to take a share of what it has taken longer, so that it is asked for ever more
+        seldom; what should be over and has not even begun is waited for no longer than it would take.
+        """
+        problem = self.planned.problem
+        one = problem.tasks[task]
+        takes = problem.seconds(one.duration)
+        began = self._running.get((one.unit, one.order))
+        if began is not None:
+            return max(began + takes, now + OVERDUE * (now - began))
+        if task in self._begun or (one.unit, one.order) in self._over:
+            return now
+        ends = problem.seconds(self.planned.schedule.ends[task])
+        return max(ends, now + takes) if now < ends + takes else now
 
     def started(self, unit: int, node: str, now: float) -> None:
         order = self._orders.get((unit, node))
@@ -123,7 +149,7 @@ class Guide:
         self._not_before = now + self._tolerance_s
         happened = Happened(now, dict(self._running), dict(self._over), frozenset(self._gone))
         try:
-            planned = replan(self.planned, happened, self._budget)
+            planned = replan(self.planned, happened, self._budget, problem=self._whole)
         except Exception:  # noqa: BLE001  a planner that fails must not take a run with it: the old order goes on
             self._budget = None
             self.replan_failed = True

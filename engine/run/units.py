@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from schemas.diagnostics import Problems, did_you_mean
 from schemas.loading import display_name
+from schemas.patterns import Pattern, TooSlow
 from schemas.reader import Limits, read_bytes
 from schemas.source import Source, Span
 
@@ -128,11 +128,19 @@ def check_units(entries: Sequence[UnitEntry], identity: Mapping[str, Any]) -> Pr
                         entry.span,
                         help=f"give --dut-field {name}=…, or a column `{name}` in the CSV",
                     )
-            elif wanted.matches is not None and not re.fullmatch(wanted.matches, value[:1000]):
+            elif wanted.matches is not None and not _matches(wanted.matches, value):
                 problems.error(
                     "U009", f"`dut.{name}` is `{value[:60]}`, which does not match `{wanted.matches}`", entry.span
                 )
     return problems
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Whether the whole text fits; what takes too long to tell does not."""
+    try:
+        return bool(Pattern(pattern).fullmatch(text[:1000]))
+    except TooSlow:
+        return False
 
 
 def units_of(

@@ -10,7 +10,18 @@ import sys
 
 from tests.bench.measure import table
 
-NAMES = ("loading", "expressions", "queries", "journal", "simulation", "dispatch", "steps", "startup", "scheduling")
+NAMES = (
+    "loading",
+    "expressions",
+    "queries",
+    "journal",
+    "simulation",
+    "dispatch",
+    "steps",
+    "startup",
+    "scheduling",
+    "sharing",
+)
 
 
 def main(wanted: list[str]) -> int:
