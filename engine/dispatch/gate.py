@@ -117,10 +117,6 @@ class Gate:
         """Units that hold a value of it."""
         return self._locks.mode_holders(resource)
 
-    def is_wanted(self, resource: str) -> bool:
-        """Whether somebody in line is going to hold it."""
-        return any(span.resource == resource for ticket in self._locks.waiting() for span in ticket.opens)
-
     def quarantine(self, resource: str, why: str) -> None:
         """Nobody gets it any more."""
         self._refused[resource] = why

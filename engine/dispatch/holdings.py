@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from engine.dispatch.unit import UnitRun
 
 
+NOBODY = -1
+"""No unit: whoever has something of an instrument is somebody else."""
 LEFT = "others hold or want `{}`: its value is set when they have left"
 
 
@@ -333,9 +335,10 @@ class Leftovers:
     def look(self) -> None:
         """Something may have become free."""
         for resource in tuple(self._values):
-            if self._gate.mode_holders(resource) or self._gate.busy(resource, -1) or self._gate.is_wanted(resource):
+            unit, write, value = self._values[resource]
+            if not self._gate.mode_is_free(resource, NOBODY, value):
                 continue
-            unit, write, value = self._values.pop(resource)
+            del self._values[resource]
             self._clock.process(self._apply(unit, resource, write, value))
 
     def _apply(self, unit: UnitRun, resource: str, write: Write, value: Any) -> Generator[Any, Any, None]:

@@ -6,7 +6,7 @@ units share is decided while they run, and there nobody waits for ever.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.core.bench import InstrumentSpec
@@ -136,8 +136,9 @@ class SharingCheck:
             held.spans, held.modes = {**spans, **held.spans}, {**modes, **held.modes}
 
     def _list(self, steps: Steps, way: _Way, node: Node | None) -> None:
-        if steps.waits is not None and node is not None:
-            way = replace(way, beside=node)
+        if steps.waits is not None:
+            way = replace(way, beside=node) if node is not None else way
+            self._side_by_side([(inner,) for inner in steps.nodes], steps.waits)
         for inner in steps.nodes:
             self._node(inner, replace(way, beside=inner) if steps.waits is not None else way)
 
@@ -163,6 +164,7 @@ class SharingCheck:
             case IfAction(_, then, otherwise):
                 self._perhaps((then, otherwise), replace(way, condition=node), node)
             case ParallelAction(branches):
+                self._side_by_side([branch.nodes for branch in branches])
                 self._perhaps(branches, replace(way, beside=node), node)
             case SweepAction(body=body, points=points, stop_when=stop_when):
                 if stop_when is not None and not points.sorted:
@@ -195,6 +197,38 @@ class SharingCheck:
                 continue
             # an outer group may still hold a value of it too: that this step is reached is not certain
             self._held[-1].modes[hold.resource] = node
+
+    def _side_by_side(self, parts: Sequence[Sequence[Node]], waits: Sequence[Iterable[int]] | None = None) -> None:
+        """Parts of which one would give up, to hold an instrument alone, the value that another has set and relies on."""
+        if self._sites < 2:
+            return
+        setters: list[dict[str, Node]] = []
+        for part in parts:
+            modes = ((hold, node) for node in _all_in(part) for hold in node.holds if hold.kind == "mode")
+            setters.append({hold.resource: node for hold, node in modes if not hold.per_site})
+        if not any(setters):
+            return
+        after = _ancestors(waits) if waits is not None else [set() for _ in parts]
+        for number, part in enumerate(parts):
+            for node in _all_in(part):
+                hold = node.action.block.hold if isinstance(node.action, GroupAction | CallAction) else ()
+                for other, modes_set in enumerate(setters):
+                    if other == number or other in after[number] or number in after[other]:
+                        continue
+                    for claim in hold:
+                        if not claim.per_site and claim.resource in modes_set:
+                            self._held_beside(node, claim.resource, modes_set[claim.resource])
+
+    def _held_beside(self, node: Node, resource: str, setter: Node) -> None:
+        self._tell(
+            "P061",
+            node,
+            f"`{resource}` cannot be held alone here: a step that may run meanwhile sets its value, "
+            "which would not stay true for it",
+            "order the two with `after`, or put them in one list",
+            setter,
+            "this one",
+        )
 
     def _is_held(self, resource: str) -> bool:
         return any(resource in held.spans for held in self._held)
@@ -280,3 +314,26 @@ class SharingCheck:
             holder,
             "it is held from here on",
         )
+
+
+def _all_in(nodes: Iterable[Node]) -> Iterator[Node]:
+    """These and all inside them."""
+    for node in nodes:
+        yield node
+        for steps in lists_of(node, remedies=True):
+            yield from _all_in(steps.nodes)
+
+
+def _ancestors(waits: Sequence[Iterable[int]]) -> list[set[int]]:
+    """For each node of a list all that are over when it begins."""
+    found: list[set[int]] = []
+    for number in range(len(waits)):
+        before: set[int] = set()
+        left = list(waits[number])
+        while left:
+            one = left.pop()
+            if one not in before:
+                before.add(one)
+                left += waits[one]
+        found.append(before)
+    return found

@@ -207,6 +207,22 @@ def test_the_value_left_behind_is_applied_when_the_last_holder_has_left(build, d
     assert changes(run) == [(85.0, 0.0), (25.0, 30.0)]
 
 
+def test_the_value_left_behind_is_not_applied_while_somebody_holds_the_chamber_alone(build, dsl):
+    early = build.group(
+        "early",
+        [build.mode("chamber.setpoint", 85.0), build.wait(10.0)],
+        cleanup=[build.mode("chamber.setpoint", 25.0, id="cool")],
+    )
+    alone = build.group("alone", [build.wait(20.0, id="w")], hold=["chamber"])
+    shared = build.group("shared", [build.mode("chamber.setpoint", 85.0), build.wait(5.0)])
+    late = build.group("late", [build.wait(1.0), alone])
+    run = dsl.run(
+        dsl.rack(dsl.choose(build, "site == 'A'", early, build.group("l", [shared, late, build.wait(5.0)]))), units=2
+    )
+    assert run.times("w") == {1: (10, 30)}
+    assert changes(run) == [(85.0, 0.0), (25.0, 30.0)]
+
+
 def test_the_value_left_behind_is_not_applied_when_somebody_wants_another(build, dsl):
     early = build.group(
         "early",

@@ -106,6 +106,35 @@ def test_what_always_comes_to_an_end_is_not_refused(rack: Rack, text: str) -> No
     assert codes(rack, text) == []
 
 
+ALONE = "- group: g\n    hold: [chamber]\n    steps:\n      - wait: 1 s\n"
+
+
+def in_branches(*branches: str) -> str:
+    return "steps:\n  - parallel:\n" + "".join(
+        f"      - {branch}".replace("\n    ", "\n          ").rstrip() + "\n" for branch in branches
+    )
+
+
+def test_holding_alone_what_another_branch_sets_is_refused(rack: Rack) -> None:
+    cold = "- set: {chamber.setpoint: -40 degC}\n"
+    assert codes(rack, in_branches(cold, ALONE)) == ["P061"]
+    assert codes(rack, in_branches(ALONE, cold)) == ["P061"]
+    assert codes(rack, in_branches("- wait: 1 s\n", ALONE)) == []
+    inside = "- group: g\n    hold: [chamber]\n    steps:\n      - set: {chamber.setpoint: -40 degC}\n"
+    assert codes(rack, in_branches(inside, "- wait: 1 s\n")) == []
+
+
+def test_holding_alone_what_an_unordered_step_sets_is_refused(rack: Rack) -> None:
+    text = "steps:\n  - set: {chamber.setpoint: -40 degC}\n    id: cold\n    after: []\n  " + ALONE
+    assert codes(rack, text + "    after: []\n") == ["P061"]
+    soaked = (
+        "steps:\n  - group: soak\n    id: soak\n    after: []\n    steps:\n      - set: {chamber.setpoint: -40 degC}\n  "
+        + ALONE
+    )
+    assert codes(rack, soaked + "    after: []\n") == ["P061"]
+    assert codes(rack, soaked + "    after: [soak]\n") == []
+
+
 def test_raw_text_after_a_release_is_refused_like_raw_text_outside_the_group(rack: Rack) -> None:
     text = (
         "steps:\n  - group: g\n    hold: [psu]\n    steps:\n      - release: [psu]\n      - command: {psu: 'OUTP ON'}\n"
