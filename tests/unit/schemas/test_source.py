@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from schemas.reader import read_text
@@ -129,6 +129,7 @@ def test_every_visible_character_is_found_whatever_the_quoting(
     value: str, style: Any, unicode: bool, width: int
 ) -> None:
     text = yaml.dump({"k": {"e": value}}, default_style=style, allow_unicode=unicode, width=width)
+    assume(yaml.safe_load(text) == {"k": {"e": value}})  # the dumper itself breaks indented lines of a folded block
     found = where(text)
     assert found.get(("k", "e")) == value
     for number, character in enumerate(value):
