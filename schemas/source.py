@@ -50,11 +50,6 @@ class Source:
         starts = self._starts()
         return starts[min(max(number, 1), len(starts)) - 1]
 
-    @property
-    def line_count(self) -> int:
-        """How many lines the text has; a final line end opens one more, empty line."""
-        return len(self._starts())
-
     def span(self, start: int, end: int | None = None) -> Span:
         """Span of `[start, end)`, kept inside the text; one character when `end` is left out."""
         size = len(self.text)

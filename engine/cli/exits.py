@@ -28,13 +28,6 @@ class ExitCode(IntEnum):
     """Nobody reads the output any more: what a shell says of SIGPIPE."""
 
 
-_OF_OUTCOME = {
-    "pass": ExitCode.PASS,
-    "marginal": ExitCode.PASS,
-    "fail": ExitCode.FAIL,
-    "error": ExitCode.ERROR,
-    "aborted": ExitCode.ABORTED,
-}
 _WORST_LAST = (
     *(ExitCode.PASS, ExitCode.UNJUDGED, ExitCode.FAIL, ExitCode.INVALID),
     *(ExitCode.ERROR, ExitCode.ABORTED),
@@ -43,7 +36,13 @@ _WORST_LAST = (
 
 def exit_code_for(outcome: str) -> ExitCode:
     """What is no judgement is never green."""
-    return _OF_OUTCOME.get(str(outcome), ExitCode.UNJUDGED)
+    from engine.verdict.ladder import exit_code
+    from schemas.documents import Outcome
+
+    try:
+        return ExitCode(exit_code(Outcome(outcome)))
+    except ValueError:  # a state that is no outcome
+        return ExitCode.UNJUDGED
 
 
 def worst(codes: list[ExitCode]) -> ExitCode:

@@ -82,11 +82,10 @@ def many_as_json(planned: PlannedOrder, known: Mapping[str, Estimate], saved: Ma
 
 def chart(planned: PlannedOrder, serials: Sequence[str]) -> Gantt:
     """The plan as rows and bars."""
-    from engine.present.gantt import Gantt, planned_rows
+    from engine.present.gantt import planned_chart
     from engine.schedule.schedule import rows
 
-    units = dict(enumerate(serials))
-    return Gantt(planned_rows(rows(planned.problem, planned.schedule), units), planned.makespan_s, units)
+    return planned_chart(rows(planned.problem, planned.schedule), serials)
 
 
 def print_many(

@@ -83,13 +83,6 @@ class PlannedOrder:
                 return tuple(index for index, _ in ordered)
         return None
 
-    def start_order(self) -> tuple[int, ...]:
-        """Units by when they start: the order in which they queue for sites."""
-        first: dict[int, int] = {}
-        for index, task in enumerate(self.problem.tasks):
-            first[task.unit] = min(first.get(task.unit, 1 << 62), self.schedule.starts[index])
-        return tuple(sorted(first, key=lambda unit: (first[unit], unit)))
-
     @property
     def makespan_s(self) -> float:
         return self.problem.seconds(self.schedule.makespan)

@@ -7,7 +7,7 @@ something impossible is refused here, before a search could go astray on it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -263,12 +263,4 @@ def tails(problem: Problem) -> list[Ticks]:
     for index in reversed(problem.topological):
         found[index] = max((found[after] + problem.tasks[after].duration for after in problem.successors[index]),
                            default=0)  # fmt: skip
-    return found
-
-
-def holds_by_first(holds: Iterable[ModeHold]) -> dict[int, list[int]]:
-    """First task → indices of the holds it asks for."""
-    found: dict[int, list[int]] = {}
-    for index, hold in enumerate(holds):
-        found.setdefault(hold.first, []).append(index)
     return found

@@ -139,12 +139,6 @@ def first_plan(problem: Problem) -> Schedule:
     return candidates(problem)[0].schedule
 
 
-def quick_plan(problem: Problem, rank: Sequence[float]) -> Schedule:
-    """One pass along a ranking that is at hand, or whatever else works."""
-    found = simulate(problem, rank)
-    return found if found is not None else first_plan(problem)
-
-
 def shuffled(problem: Problem, seed: int) -> Iterator[Schedule]:
     """Ever new schedules, along rankings drawn at random around the longest tail."""
     draw = random.Random(seed)

@@ -37,10 +37,6 @@ class Command:
     """Largest suffix."""
     latency_s: float = 0.0
 
-    @property
-    def is_query(self) -> bool:
-        return self.pattern.partition(" ")[0].endswith("?")
-
 
 class CommandTable:
     """All commands of one instrument.
